@@ -1,0 +1,22 @@
+"""Other people's programs, as second readers: run where installed, and say why not where not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def need(program: str) -> str:
+    """Return the path of ``program``; skip the test with a reason where it is not installed.
+
+    With GREENLIGHT_REQUIRE_TOOLS=1, as in ``.ci/run``, a missing program fails instead.
+    """
+    path = shutil.which(program)
+    if path is None:
+        reason = f"{program} is not installed, so nobody but greenlight would have read this"
+        if os.environ.get("GREENLIGHT_REQUIRE_TOOLS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
