@@ -1,0 +1,85 @@
+"""A grant: who lets whom run which lane, in which mode, until when, how often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, ClassVar, Self
+
+from greenlight.codes import Code
+from greenlight.errors import MalformedError
+from greenlight.model.body import GrantId, LaneOrAll, MaybeTime, RunMode, read_body, require_ordered
+from greenlight.model.codec import to_plain
+from greenlight.model.fields import KeyUri, Label, Note, Range
+from greenlight.primitives.timestamp import parse_seconds
+
+MAX_USES = 1_000_000  # a number a person means; more is no limit at all
+MAX_OPERATIONS = 256  # 001 names sixteen surfaces and fewer operations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """The body of ``grant.issued``; in force between two times, for so many uses.
+
+    Attributes:
+        grant: Id, a slug or UUID.
+        lane: Lane slug, or ``*`` for every lane.
+        executor: Thumbprint URI of the key that may open runs under it.
+        authority: In words, who may decide this and why.
+        delegation: In words, how it came to the executor.
+        operations: Labels of what may be done; sorted, unique.
+        modes: Modes a run may have; sorted, unique, at least one.
+        not_before: First moment, or empty.
+        expires: First moment after it, or empty.
+        max_uses: Runs that may be opened; a use is spent by opening.
+
+    Raises:
+        MalformedError: A list has a second spelling, or a time is none.
+    """
+
+    KIND: ClassVar[str] = "grant.issued"
+
+    grant: GrantId
+    lane: LaneOrAll
+    executor: KeyUri
+    authority: Note
+    delegation: Note
+    operations: tuple[Label, ...]
+    modes: tuple[RunMode, ...]
+    not_before: MaybeTime
+    expires: MaybeTime
+    max_uses: Annotated[int, Range(1, MAX_USES)]
+
+    def __post_init__(self) -> None:
+        require_ordered("operations", self.operations)
+        require_ordered("modes", self.modes)
+        if not self.modes or len(self.operations) > MAX_OPERATIONS:
+            raise MalformedError(Code.MALFORMED, "a grant names a mode and not too many operations")
+        for time in (self.not_before, self.expires):
+            if time:
+                parse_seconds(time)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> Self:
+        return read_body(cls, body)
+
+    def to_body(self) -> dict[str, object]:
+        plain: dict[str, object] = to_plain(self)
+        return plain
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        return (f"grant/{self.grant}",)
+
+    @property
+    def subject(self) -> str:
+        return self.KIND
+
+    def covers_lane(self, lane: str) -> bool:
+        return self.lane in ("*", lane)
+
+    def is_in_force(self, at: datetime) -> bool:
+        """Report whether ``at`` lies in the half-open interval of the grant."""
+        begun = not self.not_before or at >= parse_seconds(self.not_before)
+        return begun and not (self.expires and at >= parse_seconds(self.expires))
