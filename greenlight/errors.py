@@ -33,7 +33,7 @@ class UsageError(GreenlightError):
 
 
 class RejectedError(GreenlightError):
-    """Evidence that was read and does not hold; raised by ``Report.require`` alone."""
+    """Evidence that was read and does not hold; raised by ``Report.require`` and ``open_*``."""
 
 
 class RefusedError(GreenlightError):
