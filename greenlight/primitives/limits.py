@@ -32,6 +32,7 @@ MAX_STATEMENT_BYTES: Final = 128 * KIB  # MAX_LINEAGE trees of 73 bytes, and ele
 MAX_SEAL_BYTES: Final = 4 * KIB  # detached Ed25519: under 400 bytes; leaves room for text lengths
 MAX_PUBLIC_KEY_BYTES: Final = 1 * KIB  # one OpenSSH line with a comment
 MAX_PRIVATE_KEY_BYTES: Final = 64 * KIB  # an Ed25519 key file is 0.5 KiB; ssh-agent caps at 256 KiB
+MAX_KEY_ROUNDS: Final = 2048  # bcrypt_pbkdf of a key file: 20 s; ssh-keygen writes 16 or 24
 MAX_ALLOWED_SIGNERS_BYTES: Final = 1 * MIB  # about 8,000 lines of 120 bytes
 MAX_SSHSIG_BYTES: Final = 16 * KIB  # an armoured Ed25519 signature is under 0.4 KiB
 
@@ -47,10 +48,13 @@ MAX_RECORDS_PER_COMMIT: Final = 4096  # an append is one act; imports are cut in
 MAX_JSON_DEPTH: Final = 32  # documents have at most ten; far below Python's recursion limit
 MAX_CBOR_DEPTH: Final = 16  # entries have at most five (CVE-2026-26209: nesting exhausts the stack)
 MAX_YAML_DEPTH: Final = 32  # as JSON, since a lane is copied into a document
-MAX_YAML_NODES: Final = 100_000  # a lane of 500 steps has under 10,000
+MAX_YAML_NODES: Final = 20_000  # a lane of 500 steps has 10,000; 0.5 s to read
 MAX_LANE_BYTES: Final = 1 * MIB  # written by a person; the lane of 001 takes 20 KiB
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8259 section 6: what every JSON reader holds exactly
 MAX_INT64: Final = 2**63 - 1  # the same for CBOR: no bignums
 
 # Execution
 MAX_STEP_OUTPUT_BYTES: Final = 64 * MIB  # for stdout and stderr each; a lane may ask for less
+DEFAULT_STEP_OUTPUT_BYTES: Final = 16 * MIB  # both streams together; what a person may still read
+MAX_WORKSPACE_FILES: Final = MAX_PACKET_FILES  # what changed must fit the packet that tells it
+MAX_WORKSPACE_BYTES: Final = MAX_PACKET_BYTES  # likewise; a sparse file of an exbibyte ends here
