@@ -1,0 +1,23 @@
+"""The exact words of the domain that stand in signed bytes."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How a lane acts on the world."""
+
+    DRY_RUN = "dry_run"  # shows the plan, seals nothing
+    STAGING = "staging"  # acts on declared surfaces that are not production
+    PROD = "prod"
+    NONE = "none"  # evidence made elsewhere: nothing was executed here
+
+
+class Status(StrEnum):
+    """What became of a run, as its packet says; states of the ledger are other words."""
+
+    APPLIED_CLEAN = "APPLIED_CLEAN"
+    APPLIED_NOT_CLEAN = "APPLIED_NOT_CLEAN"
+    STOPPED = "STOPPED"
+    NOT_EXECUTED = "NOT_EXECUTED"
