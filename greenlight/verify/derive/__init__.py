@@ -1,0 +1,1 @@
+"""Documents that follow from others: a run writes them, ``verify`` computes them again."""

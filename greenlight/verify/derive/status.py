@@ -1,0 +1,66 @@
+"""What the evidence carries, and no more: the status, and the header that states it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from greenlight.model.documents import ForbiddenSurfaceProof, Header, Review
+from greenlight.model.documents.execution_log import StepState
+from greenlight.model.documents.review import ReviewVerdict
+from greenlight.model.documents.words import Answer, Result
+from greenlight.model.evidence import Evidence
+from greenlight.model.words import Mode, Status
+from greenlight.verify.derive.answers import PRODUCTION, REAL_RUN, touched
+
+_WORDS = {
+    Status.APPLIED_CLEAN: "APPLIED",
+    Status.APPLIED_NOT_CLEAN: "APPLIED_NOT_CLEAN",
+    Status.STOPPED: "STOPPED",
+    Status.NOT_EXECUTED: "NOT_EXECUTED",
+}
+
+
+def derive_status(evidence: Evidence, review: Review) -> Status:
+    """Say how the run ended.
+
+    STOPPED unless every step of the plan is done and every proof that stands before
+    publication passed; then clean only where the review is.
+    """
+    steps = evidence.log.steps
+    done = bool(steps) and all(row.state is StepState.DONE for row in steps)
+    proofs = (
+        evidence.preflight.result,
+        evidence.rollback.result,
+        evidence.gate.result,
+        evidence.probes.result,
+        evidence.publication.result,
+    )
+    if not done or any(result is not Result.PASS for result in proofs):
+        return Status.STOPPED
+    clean = review.verdict is ReviewVerdict.CLEAN
+    return Status.APPLIED_CLEAN if clean else Status.APPLIED_NOT_CLEAN
+
+
+def derive_header(evidence: Evidence, proof: ForbiddenSurfaceProof, status: Status) -> Header:
+    """Set the answers of the header; identity and times are carried."""
+    lane, lock = evidence.lane, evidence.authority
+    giver = lock.chain[0].giver_role if lock.chain else "nobody"
+    taker = lock.chain[-1].taker_role if lock.chain else "nobody"
+    return replace(
+        evidence.header,
+        lane=lane.lane,
+        title=lane.title,
+        mode=Mode(lane.mode),
+        authority=lock.authority,
+        delegation_consumed=f"{lock.delegation} ({giver} to {taker})",
+        production_mutation=touched(proof, PRODUCTION),
+        real_run=touched(proof, REAL_RUN),
+        owner_ask=Answer.YES if lane.owner_ask else Answer.NO,
+        status=status,
+        final_status=final_status(lane.lane, status),
+    )
+
+
+def final_status(lane: str, status: Status) -> str:
+    """Write a status in the lane's own words, as 001 does: ``<LANE>_APPLIED``."""
+    return f"{lane.upper().replace('-', '_')}_{_WORDS[status]}"
