@@ -20,3 +20,9 @@ def need(program: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+# What takes minutes, because it breaks every bit and not a sample: `make long`.
+long_run = pytest.mark.skipif(
+    os.environ.get("GREENLIGHT_LONG") != "1", reason="a long run: make long"
+)

@@ -15,7 +15,7 @@ import pytest
 from greenlight.codes import Code
 from tests.rerun.conftest import ALICE, MALLORY, SHELLS, Rerun, call
 from tests.rerun.folder import FILES, SCRIPT, build, cose, statement, sums
-from tests.tools import need
+from tests.tools import long_run, need
 
 ENCLOSED = "PASS bytes; signature: matches the enclosed key"
 PINNED = "PASS bytes; signature: verified by pinned key"
@@ -164,6 +164,17 @@ def test_a_flipped_bit_in_any_file_fails(
         assert verdict.last.startswith("FAIL "), path
         shutil.copy(path, target)
     assert rerun(folder).exit == 0
+
+
+@long_run
+def test_every_flipped_bit_in_any_file_fails(good: Path, folder: Path, rerun: Rerun) -> None:
+    """All of them: about a minute for each 600 bits."""
+    for path in sorted(p for p in good.rglob("*") if p.is_file()):
+        target = folder / path.relative_to(good)
+        for index in range(8 * path.stat().st_size):
+            flip(target, index // 8, bit=1 << index % 8)
+            assert rerun(folder).exit == 1, (path, index)
+            flip(target, index // 8, bit=1 << index % 8)
 
 
 @pytest.mark.parametrize("keep", [0, 74, 75, 76, -1])
