@@ -66,7 +66,6 @@ class Code(Enum):
     STATEMENT_HEADER_MISMATCH = (_V, "the statement and header.json contradict each other")
     SEAL_MALFORMED = (_V, "seal.cose is not a detached COSE_Sign1 of greenlight's profile")
     SEAL_KEY_MISMATCH = (_V, "statement, seal and signer.pub do not name one key")
-    SEAL_SUBJECT_MISMATCH = (_V, "the seal's subject is not the tree that the statement names")
     SEAL_SIGNATURE_INVALID = (_V, "the seal's signature does not verify over the statement")
     SIGNER_UNKNOWN = (_V, "no trusted key was given that could vouch for the signer: UNVERIFIABLE")
     SIGNER_NOT_TRUSTED = (_V, "the signer is not among the keys that were given as trusted")

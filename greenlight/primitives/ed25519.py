@@ -27,7 +27,7 @@ KEY_BYTES: Final = 32
 SEED_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
-URI_PREFIX: Final = "urn:ietf:params:oauth:ckt:sha-256:"  # RFC 9679 section 4
+URI_PREFIX: Final = "urn:ietf:params:oauth:ckt:sha-256:"  # RFC 9679 section 5.6
 
 # {1: 1 (kty OKP), -1: 6 (crv Ed25519), -2: 32 bytes} up to the bytes; RFC 9053 section 7.2
 _COSE_KEY_HEAD: Final = bytes.fromhex("a3 0101 2006 215820")
@@ -120,7 +120,7 @@ class SeedSigner:
 
 
 def format_uri(thumbprint: bytes) -> str:
-    """Write a thumbprint as the URI of RFC 9679 section 4."""
+    """Write a thumbprint as the URI of RFC 9679 section 5.6."""
     return URI_PREFIX + base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode("ascii")
 
 

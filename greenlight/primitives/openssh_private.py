@@ -165,7 +165,10 @@ def _parse_secret(secret: bytes) -> bytes:
 
 
 def _decrypt(data: bytes, passphrase: bytes | None) -> bytes:
-    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # 30 ms
+    from cryptography.exceptions import (  # noqa: PLC0415  # the import costs 30 ms
+        InvalidTag,
+        UnsupportedAlgorithm,
+    )
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
         Ed25519PrivateKey,
     )
@@ -179,7 +182,7 @@ def _decrypt(data: bytes, passphrase: bytes | None) -> bytes:
         key = load_ssh_private_key(data, passphrase)
     except UnsupportedAlgorithm as error:
         raise _unreadable(f"an encryption that is not known here: {error}") from error
-    except (ValueError, TypeError) as error:
+    except (InvalidTag, ValueError, TypeError) as error:
         # The structure was read before: what is left to be wrong is the passphrase.
         raise MalformedError(Code.KEY_PASSPHRASE, "the passphrase is wrong") from error
     if not isinstance(key, Ed25519PrivateKey):

@@ -176,7 +176,7 @@ def _check_subject(seal: cose.Sign1, statement: Statement) -> list[Finding]:
         return []
     return [
         Finding(
-            Code.SEAL_SUBJECT_MISMATCH,
+            Code.SEAL_MALFORMED,
             f"{_where(SEAL)}#sub",
             statement.subject,
             escape(seal.subject),

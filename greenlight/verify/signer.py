@@ -17,7 +17,9 @@ from greenlight.model.finding import Finding
 from greenlight.primitives.ed25519 import PublicKey
 from greenlight.primitives.openssh import AllowedSigner, format_public
 
-NAMESPACE: Final = "greenlight"  # what an allowed_signers line must let a key sign
+# What an allowed_signers line must let a key sign: a packet commit carries the same key's
+# signature in this namespace, and RERUN.sh asks for the same.
+NAMESPACE: Final = "git"
 _WHERE: Final = "seal/signer.pub"
 
 
