@@ -1,0 +1,183 @@
+"""Files that are there after a power cut, or were never acknowledged.
+
+Rules, each from a store that was lost (docs/adr/0009-own-durable-writer.md):
+
+* A file is written under a temporary name, synced, and moved or linked into place;
+  then its directory is synced, and every directory that was made for it.
+* A sync that failed is an error for good.  It is never tried again: the kernel may
+  have dropped the pages and would report success (PostgreSQL's "fsyncgate").
+* A lock belongs to a process, not to a file: ``flock`` ends with whoever held it.
+
+Every ``OSError`` leaves this layer as a ``StoreError``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import StoreError
+
+if sys.platform != "win32":
+    import fcntl
+
+LOCK_WAIT_SECONDS = 30.0  # sixteen writers that queue for one ref need under a second
+_FIRST_PAUSE_SECONDS = 0.001
+_LONGEST_PAUSE_SECONDS = 0.05
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def failed(error: OSError, what: str) -> StoreError:
+    """Return the error that says that the system refused to do ``what``."""
+    code = Code.IO_NOSPACE if error.errno in _FULL else Code.IO_FAILED
+    return StoreError(code, f"cannot {what}: {error.strerror or error}")
+
+
+@contextmanager
+def wrapped(what: str) -> Iterator[None]:
+    """Let out a refusal of the operating system as a ``StoreError``, once.
+
+    Raises:
+        StoreError: IO_NOSPACE or IO_FAILED.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise failed(error, what) from error
+
+
+def unique_name(prefix: str) -> str:
+    """Return a name that no other writer uses."""
+    return f"{prefix}{os.urandom(8).hex()}"
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of ``data``: one call may write less than it was given."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def sync_file(fd: int) -> None:
+    """Make the bytes of an open file durable."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # fsync stops at the drive's cache there
+    else:
+        os.fsync(fd)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable.
+
+    Raises:
+        StoreError: IO_FAILED; nothing may be acknowledged then.
+    """
+    if sys.platform == "win32":
+        return  # directories cannot be opened there; greenlight only verifies on Windows
+    with wrapped(f"sync {path}"):
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write a file that must not be there yet, and sync it; its directory is not synced.
+
+    Nothing is left behind where it fails.
+
+    Raises:
+        OSError: The system refused; for the caller to name what it wanted.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        try:
+            write_all(fd, data)
+            sync_file(fd)
+        finally:
+            os.close(fd)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put a file into place, atomically and durably; readers see the old or the new.
+
+    Raises:
+        StoreError: IO_NOSPACE or IO_FAILED; the file is as it was.
+    """
+    temporary = path.with_name(unique_name("tmp-"))
+    with wrapped(f"write {path}"):
+        write_new(temporary, data)
+        try:
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+    sync_directory(path.parent)
+
+
+def make_directories(path: Path) -> list[Path]:
+    """Make a directory and what is missing above it; return the directories to sync.
+
+    Raises:
+        StoreError: IO_NOSPACE or IO_FAILED.
+    """
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    changed = []
+    for directory in reversed(missing):
+        with wrapped(f"make {directory}"):
+            directory.mkdir(exist_ok=True)
+        changed.append(directory.parent)
+    return changed
+
+
+@contextmanager
+def locked(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[None]:
+    """Hold the lock of a file that stays; it ends with the process, however that ends.
+
+    Raises:
+        StoreError: STORE_BUSY: another process held it all the time; IO_FAILED.
+    """
+    with wrapped(f"open {path}"):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        for pause in pauses(wait_seconds):
+            if _try_lock(fd, path):
+                break
+            time.sleep(pause)
+        else:
+            raise StoreError(Code.STORE_BUSY, f"another greenlight holds {path}")
+        yield
+    finally:
+        os.close(fd)  # and with it the lock
+
+
+def _try_lock(fd: int, path: Path) -> bool:
+    with wrapped(f"lock {path}"):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def pauses(wait_seconds: float) -> Iterator[float]:
+    """Yield how long to sleep before each next try, until the time is over."""
+    end = time.monotonic() + wait_seconds
+    pause = _FIRST_PAUSE_SECONDS
+    yield pause
+    while time.monotonic() < end:
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        yield pause

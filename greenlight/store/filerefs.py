@@ -1,0 +1,246 @@
+"""Refs as git keeps them in files, moved so that no crash leaves a lock behind.
+
+Git's lock is a file ``<ref>.lock``; whoever is killed while holding it wedges every
+later writer.  Here a ``flock`` on ``greenlight/lock`` is taken first, which ends with
+the process, and ``<ref>.lock`` is then made as a hard link to a file of ours that
+stays.  So, holding the flock, a ``<ref>.lock`` with that file's inode is our own and
+left by a crash: it is taken over.  Any other is git's, and is waited for.
+
+Write order of a swap: lock, compare, new file written and synced, renamed onto the
+ref, directory synced, lock removed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import ConflictError, StoreError
+from greenlight.store.durable import (
+    failed,
+    locked,
+    make_directories,
+    pauses,
+    sync_directory,
+    unique_name,
+    wrapped,
+    write_new,
+)
+from greenlight.store.gitobjects import OID_DIGITS, is_oid, require_oid
+from greenlight.store.refs import require_name
+
+FOREIGN_LOCK_WAIT_SECONDS = 10.0  # git holds a ref's lock for milliseconds
+_MAX_REF_BYTES = 1024  # an id and a line feed; a symbolic ref is a path
+_TRIES = 8  # git may remove an empty directory between our making and our using it
+
+
+class FileRefs:
+    """The refs of a repository in the "files" format, loose and packed.
+
+    Args:
+        git_dir: The repository's common directory.
+        object_format: ``sha1`` or ``sha256``.
+        wait_seconds: How long git's own lock is waited for.
+    """
+
+    def __init__(
+        self,
+        git_dir: Path,
+        object_format: str,
+        *,
+        wait_seconds: float = FOREIGN_LOCK_WAIT_SECONDS,
+    ) -> None:
+        self._dir = git_dir
+        self._format = object_format
+        self._wait_seconds = wait_seconds
+        self._own = git_dir / "greenlight"
+
+    def read(self, ref: str) -> str | None:
+        """Return the object id the ref points to, or None where it does not exist.
+
+        Raises:
+            StoreError: STORE_DAMAGED: not an object id, symbolic, or outside the repository.
+        """
+        loose = self._read_loose(self._path(ref), ref)
+        if loose is None:
+            loose = self._packed().get(ref)
+        if loose is None:
+            # Packed and its file removed between the two looks?  Then it is in packed-refs
+            # by now; unpacked again in between?  Then its file is back.
+            loose = self._read_loose(self._path(ref), ref)
+        return loose
+
+    def list(self, prefix: str) -> dict[str, str]:
+        """Return the refs whose names begin with ``prefix``, sorted by name.
+
+        Raises:
+            StoreError: STORE_DAMAGED: as ``read``.
+        """
+        found = {ref: oid for ref, oid in self._packed().items() if ref.startswith(prefix)}
+        for path in self._files(self._dir / prefix.rpartition("/")[0]):
+            ref = path.relative_to(self._dir).as_posix()
+            if ref.startswith(prefix) and not ref.endswith(".lock"):
+                oid = self._read_loose(path, ref)
+                if oid is not None:
+                    found[ref] = oid
+        return dict(sorted(found.items()))
+
+    def swap(self, ref: str, *, old: str | None, new: str) -> None:
+        """Move ``ref`` from ``old`` to ``new``, durably.
+
+        Raises:
+            ConflictError: It points elsewhere; nothing was written.
+            StoreError: STORE_BUSY: another program holds the lock; IO_NOSPACE, IO_FAILED.
+        """
+        path = self._path(ref)
+        require_oid(new, self._format)
+        for directory in make_directories(self._own):
+            sync_directory(directory)
+        with locked(self._own / "lock"), self._git_lock(path):
+            current = self.read(ref)
+            if current != old:
+                raise ConflictError(f"{ref} was moved by another writer", current=current or "")
+            self._put(path, new)
+
+    # --- reading
+
+    def _path(self, ref: str) -> Path:
+        path = self._dir / require_name(ref)
+        for part in (path, *path.parents):
+            if part == self._dir:
+                return path
+            if part.is_symlink():  # it could lead out of the repository
+                raise StoreError(Code.STORE_DAMAGED, f"{part} is a symbolic link")
+        return path
+
+    def _read_loose(self, path: Path, ref: str) -> str | None:
+        try:
+            with path.open("rb") as file:
+                data = file.read(_MAX_REF_BYTES)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise failed(error, f"read {ref}") from error
+        text = data.decode("ascii", "replace")
+        oid = text.removesuffix("\n")
+        if not is_oid(oid, self._format):
+            raise StoreError(Code.STORE_DAMAGED, f"{ref} holds no object id: {text[:80]!r}")
+        return oid
+
+    def _packed(self) -> dict[str, str]:
+        try:
+            data = (self._dir / "packed-refs").read_bytes()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise failed(error, "read packed-refs") from error
+        return parse_packed_refs(data, self._format)
+
+    def _files(self, directory: Path) -> Iterator[Path]:
+        with wrapped(f"list {directory}"):
+            for folder, _, names in os.walk(directory):
+                yield from (Path(folder) / name for name in names)
+
+    # --- writing
+
+    def _put(self, path: Path, new: str) -> None:
+        temporary = self._own / unique_name("tmp-ref-")
+        with wrapped(f"write {path}"):
+            write_new(temporary, f"{new}\n".encode("ascii"))
+            try:
+                if path.is_dir():
+                    path.rmdir()  # git leaves empty directories where refs were
+                temporary.replace(path)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+        sync_directory(path.parent)
+
+    @contextmanager
+    def _git_lock(self, path: Path) -> Iterator[None]:
+        """Hold ``<ref>.lock`` against git; the flock is held already."""
+        lock = path.with_name(path.name + ".lock")
+        anchor = self._own / "reflock"
+        if not anchor.exists():
+            with wrapped(f"write {anchor}"):
+                write_new(anchor, b"greenlight links a ref's .lock to this file; leave it here\n")
+            sync_directory(self._own)  # before any link: a power cut must not keep only the link
+        self._take(lock, anchor)
+        try:
+            yield
+        finally:
+            with wrapped(f"remove {lock}"):
+                lock.unlink(missing_ok=True)
+
+    def _take(self, lock: Path, anchor: Path) -> None:
+        vanished = 0
+        for pause in pauses(self._wait_seconds):
+            for directory in make_directories(lock.parent):
+                sync_directory(directory)
+            try:
+                os.link(anchor, lock)
+            except FileExistsError:
+                if _is_same_file(lock, anchor):
+                    return  # ours, left by a crash: nobody else can hold it under the flock
+            except FileNotFoundError:  # the directory was just removed
+                vanished += 1
+                if vanished == _TRIES:
+                    said = f"{lock.parent} is removed again and again"
+                    raise StoreError(Code.STORE_BUSY, said) from None
+            except OSError as error:
+                raise failed(error, f"make {lock}") from error
+            else:
+                return
+            time.sleep(pause)
+        raise StoreError(
+            Code.STORE_BUSY,
+            f"another program holds {lock}{_age(lock)}",
+            hint=f"if no git is running, a killed one left it: rm {lock}",
+        )
+
+
+def _is_same_file(lock: Path, anchor: Path) -> bool:
+    try:
+        return lock.samefile(anchor)
+    except FileNotFoundError:
+        return False  # its holder has just let go
+
+
+def _age(lock: Path) -> str:
+    try:
+        made = lock.stat()[stat.ST_MTIME]
+    except OSError:
+        return ""
+    return f" for {max(0, int(time.time() - made))} s"
+
+
+_LINE = re.compile(rb"([0-9a-f]+) (refs/[^\x00-\x20\x7f]+)\n(?:\^([0-9a-f]+)\n)?")
+_FIRST = re.compile(rb"# pack-refs with:([^\n]*)\n")
+
+
+def parse_packed_refs(data: bytes, object_format: str) -> dict[str, str]:
+    """Read git's packed-refs.
+
+    Raises:
+        StoreError: STORE_DAMAGED: a line is not one, or refs that are said to be sorted are not.
+    """
+    first = _FIRST.match(data)
+    at = first.end() if first else 0
+    found: dict[str, str] = {}
+    last = b""
+    is_sorted = first is not None and b" sorted" in first[1]
+    digits = OID_DIGITS[object_format]
+    while at < len(data):
+        line = _LINE.match(data, at)
+        if line is None or len(line[1]) != digits or (is_sorted and line[2] <= last):
+            raise StoreError(Code.STORE_DAMAGED, f"packed-refs is damaged at byte {at}")
+        last = line[2]
+        found[last.decode("utf-8", "surrogateescape")] = line[1].decode("ascii")
+        at = line.end()
+    return found

@@ -1,0 +1,202 @@
+"""Objects of a store: written loose and durably, read back, believed only by their hash.
+
+Writing (docs/adr/0009-own-durable-writer.md): a temporary file in the fan-out
+directory, synced, linked into place; ``flush`` reads every object back, verifies it
+and syncs the directories.  An object that is there already is read and compared,
+not assumed: a torn file of a crash is replaced.
+
+Reading: loose objects here, packs by ``store.packs``.  Every object is hashed on
+every read, and inflated no further than the size it declares.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import StoreError
+from greenlight.primitives.limits import MAX_FILE_BYTES
+from greenlight.store.durable import (
+    failed,
+    make_directories,
+    sync_directory,
+    sync_file,
+    unique_name,
+    write_new,
+)
+from greenlight.store.gitobjects import object_id, require_oid
+from greenlight.store.packs import Packs
+
+_HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})")
+_MAX_HEADER_BYTES = 32  # "commit " and 19 digits and a NUL
+_LEVEL = 1  # packing compresses again; level 6 takes three times as long for a fifth less
+_READ_ONLY = 0o444  # as git writes them
+
+
+class ObjectStore(AbstractContextManager["ObjectStore"]):
+    """The objects of one repository; one for each thread.
+
+    Args:
+        directory: The repository's ``objects``.
+        object_format: ``sha1`` or ``sha256``.
+    """
+
+    def __init__(self, directory: Path, object_format: str) -> None:
+        self.directory = directory
+        self.object_format = object_format
+        self._packs = Packs(directory, object_format)
+        self._unsynced: set[Path] = set()
+        self._unread: dict[str, str] = {}
+
+    # --- writing
+
+    def write(self, kind: str, body: bytes) -> str:
+        """Write one object and return its id; durable only after ``flush``.
+
+        Raises:
+            StoreError: IO_NOSPACE or IO_FAILED; nothing is left behind but whole objects.
+        """
+        oid = object_id(kind, body, self.object_format)
+        if oid in self._unread:
+            return oid
+        path = self._path(oid)
+        try:
+            if not self._is_there(path, kind, body):
+                header = f"{kind} {len(body)}\0".encode("ascii")
+                self._put(path, zlib.compress(header + body, _LEVEL))
+        except OSError as error:
+            raise failed(error, f"write object {oid}") from error
+        self._unsynced.add(path.parent)
+        self._unread[oid] = kind
+        return oid
+
+    def flush(self) -> None:
+        """Verify what was written since the last flush, and make its names durable.
+
+        Raises:
+            StoreError: STORE_DAMAGED: what was read is not what was written; IO_FAILED.
+        """
+        for oid, kind in self._unread.items():
+            if self._read_loose(self._path(oid), oid)[0] != kind:
+                raise StoreError(Code.STORE_DAMAGED, f"object {oid} was not written as a {kind}")
+        for directory in sorted(self._unsynced):
+            sync_directory(directory)
+        if self._unsynced:
+            sync_directory(self.directory)  # fan-out directories, ours or another writer's
+        self._unread.clear()
+        self._unsynced.clear()
+
+    def _is_there(self, path: Path, kind: str, body: bytes) -> bool:
+        """Report whether the object lies there whole; if so, make it durable and young."""
+        try:
+            found = _inflate(path.read_bytes(), path.name)
+        except FileNotFoundError:
+            return False
+        except StoreError:
+            return False  # torn by a crash: replaced, never counted as there
+        if found != (kind, body):
+            return False
+        with suppress(PermissionError):  # somebody else's file, in a shared repository
+            os.utime(path)  # a prune running now spares young objects
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            sync_file(fd)  # git does not sync loose objects by default
+        finally:
+            os.close(fd)
+        return True
+
+    def _put(self, path: Path, data: bytes) -> None:
+        self._unsynced.update(make_directories(path.parent))
+        # git prune removes old files of this name that a crash left behind.
+        temporary = path.with_name(unique_name("tmp_obj_"))
+        write_new(temporary, data, mode=_READ_ONLY)
+        try:
+            # A rename, since whatever lies there by now says the same: the name is its hash.
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    # --- reading
+
+    def read(self, oid: str) -> tuple[str, bytes]:
+        """Return kind and body of an object, verified by its hash.
+
+        Raises:
+            MalformedError: ``oid`` is not an object id.
+            StoreError: STORE_DAMAGED: missing, torn, or not what its name says; IO_FAILED.
+        """
+        path = self._path(require_oid(oid, self.object_format))
+        try:
+            return self._read_loose(path, oid)
+        except FileNotFoundError:
+            kind, body = self._packs.read(oid)
+        self._require_hash(oid, kind, body)
+        return kind, body
+
+    def read_as(self, kind: str, oid: str) -> bytes:
+        """Return the body of an object that must be of this kind.
+
+        Raises:
+            MalformedError: ``oid`` is not an object id.
+            StoreError: STORE_DAMAGED: missing, unreadable, or of another kind; IO_FAILED.
+        """
+        found, body = self.read(oid)
+        if found != kind:
+            raise StoreError(Code.STORE_DAMAGED, f"object {oid} is a {found}, not a {kind}")
+        return body
+
+    def _read_loose(self, path: Path, oid: str) -> tuple[str, bytes]:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise failed(error, f"read object {oid}") from error
+        kind, body = _inflate(data, oid)
+        self._require_hash(oid, kind, body)
+        return kind, body
+
+    def _require_hash(self, oid: str, kind: str, body: bytes) -> None:
+        found = object_id(kind, body, self.object_format)
+        if found != oid:
+            raise StoreError(Code.STORE_DAMAGED, f"object {oid} holds what hashes to {found}")
+
+    def _path(self, oid: str) -> Path:
+        return self.directory / oid[:2] / oid[2:]
+
+    def close(self) -> None:
+        """Give the packs' file handles back."""
+        self._packs.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _inflate(data: bytes, name: str) -> tuple[str, bytes]:
+    """Return kind and body of a loose object's file.
+
+    Raises:
+        StoreError: STORE_DAMAGED: torn, trailing bytes, or larger than it declares.
+    """
+    stream = zlib.decompressobj()
+    try:
+        start = stream.decompress(data, _MAX_HEADER_BYTES)
+        header, null, rest = start.partition(b"\0")
+        match = _HEADER.fullmatch(header)
+        if not null or match is None or int(match[2]) > MAX_FILE_BYTES:
+            raise StoreError(Code.STORE_DAMAGED, f"object {name} is torn")
+        size = int(match[2])
+        if len(rest) > size:
+            raise StoreError(Code.STORE_DAMAGED, f"object {name} is longer than it declares")
+        # One byte more than declared is asked for, so that a bomb is seen and not inflated.
+        body = rest + stream.decompress(stream.unconsumed_tail, size - len(rest) + 1)
+    except (zlib.error, ValueError) as error:
+        raise StoreError(Code.STORE_DAMAGED, f"object {name} is torn: {error}") from error
+    if len(body) != size or not stream.eof or stream.unused_data:
+        raise StoreError(Code.STORE_DAMAGED, f"object {name} is not as long as it declares")
+    return match[1].decode("ascii"), body

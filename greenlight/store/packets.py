@@ -1,0 +1,229 @@
+"""A packet in Git: one commit without parents, whose tree is ``packet/`` and ``seal/``.
+
+The commit's SSH signature is a courtesy to ``git verify-commit``; nothing that
+greenlight verifies relies on it, and nothing signed names the commit: a packet is
+its tree, computed in SHA-256 whatever the repository's format is.
+
+Reading reads each object once, hashes it, and reports what a packet must not hold
+as findings beside the files: nothing is dropped in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from greenlight.codes import Code
+from greenlight.errors import MalformedError
+from greenlight.model.finding import Finding
+from greenlight.primitives import sshsig
+from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.gittree import tree_objects
+from greenlight.primitives.limits import MAX_PACKET_BYTES, MAX_PACKET_FILES, MAX_PATH_DEPTH
+from greenlight.primitives.text import escape
+from greenlight.store.gitobjects import (
+    DIRECTORY,
+    FILE,
+    SIGNATURE_HEADER,
+    TreeEntry,
+    encode_commit,
+    parse_commit,
+    parse_tree,
+)
+from greenlight.store.objects import ObjectStore
+from greenlight.store.repository import Store
+
+SIGNATURE_NAMESPACE = "git"
+_TYPES = {b"120000": "a symbolic link", b"160000": "a submodule"}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPacket:
+    """A packet as it lies in the store, not yet verified.
+
+    Attributes:
+        commit: Object id of its commit.
+        files: Bytes of each file of ``packet/``, by path below it.
+        seal: Bytes of each file of ``seal/``.
+        problems: What stands there and no packet may hold: modes, links, submodules,
+            names that are not UTF-8.
+    """
+
+    commit: str
+    files: dict[str, bytes]
+    seal: dict[str, bytes]
+    problems: tuple[Finding, ...]
+
+
+def write_packet(  # noqa: PLR0913 - what a commit is made of
+    store: Store,
+    files: Mapping[str, bytes],
+    seal: Mapping[str, bytes],
+    *,
+    signer: Signer,
+    author: str,
+    time: datetime,
+    message: str,
+) -> str:
+    """Write a packet's objects durably and return its commit; no ref moves.
+
+    Args:
+        store: Where to.
+        files: Bytes of each file of ``packet/``, by path below it.
+        seal: Bytes of each file of ``seal/``.
+        signer: Signs the commit, under ``gpgsig`` or ``gpgsig-sha256``.
+        author: ``Name <address>``.
+        time: Of the commit.
+        message: For people: subject and trailers.
+
+    Raises:
+        MalformedError: A path that no packet may have.
+        UsageError: The author cannot stand in a commit.
+        StoreError: IO_NOSPACE, IO_FAILED, STORE_DAMAGED; unreachable objects may remain.
+    """
+    blobs = {
+        f"{folder}/{path}": bytes.fromhex(store.objects.write("blob", data))
+        for folder, group in (("packet", files), ("seal", seal))
+        for path, data in group.items()
+    }
+    tree = ""
+    for _, body in tree_objects(blobs, store.object_format):  # children first, the root last
+        tree = store.objects.write("tree", body)
+    commit = write_commit(store, tree, (), signer=signer, author=author, time=time, message=message)
+    store.objects.flush()
+    return commit
+
+
+def write_commit(  # noqa: PLR0913 - what a commit is made of
+    store: Store,
+    tree: str,
+    parents: tuple[str, ...],
+    *,
+    signer: Signer | None,
+    author: str,
+    time: datetime,
+    message: str,
+) -> str:
+    """Write a commit, signed where there is a signer, and return its id; not yet synced.
+
+    Raises:
+        UsageError: The author cannot stand in a commit.
+        StoreError: IO_NOSPACE or IO_FAILED.
+    """
+    body = encode_commit(tree=tree, parents=parents, author=author, time=time, message=message)
+    if signer is not None:
+        armoured = sshsig.sign(body, signer, SIGNATURE_NAMESPACE)
+        body = encode_commit(
+            tree=tree,
+            parents=parents,
+            author=author,
+            time=time,
+            message=message,
+            signature=(SIGNATURE_HEADER[store.object_format], armoured),
+        )
+    return store.objects.write("commit", body)
+
+
+def read_packet(store: Store, commit: str) -> StoredPacket:
+    """Read a packet, each object once.
+
+    Raises:
+        MalformedError: SHELF_MALFORMED: not a packet commit, or a tree that no reader may
+            differ about; LIMIT_EXCEEDED: more files, bytes or depth than a packet has.
+        StoreError: STORE_DAMAGED: an object is missing or is not what its name says; IO_FAILED.
+    """
+    kind, body = store.objects.read(commit)
+    if kind != "commit":
+        raise MalformedError(Code.SHELF_MALFORMED, f"{commit} is a {kind}, not a packet commit")
+    try:
+        parsed = parse_commit(body, store.object_format)
+        top = parse_tree(store.objects.read_as("tree", parsed.tree), store.object_format)
+    except MalformedError as error:
+        raise MalformedError(Code.SHELF_MALFORMED, f"commit {commit}: {error}") from error
+    if parsed.parents or [(entry.mode, entry.name) for entry in top] != [
+        (DIRECTORY, b"packet"),
+        (DIRECTORY, b"seal"),
+    ]:
+        raise MalformedError(
+            Code.SHELF_MALFORMED,
+            f"commit {commit} is no packet: it has parents, or not exactly packet/ and seal/",
+        )
+    walk = _Walk(store.objects)
+    files = walk.folder(top[0].oid, "packet")
+    seal = walk.folder(top[1].oid, "seal")
+    return StoredPacket(commit, files, seal, tuple(walk.problems))
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One reading of a packet's trees: what it has seen counts against the limits."""
+
+    objects: ObjectStore
+    problems: list[Finding] = field(default_factory=list)
+    _bodies: dict[str, bytes] = field(default_factory=dict)
+    _files: int = 0
+    _bytes: int = 0
+
+    def folder(self, tree: str, name: str) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        self._tree(tree, name, "", MAX_PATH_DEPTH, found)
+        return found
+
+    def _tree(self, oid: str, top: str, prefix: str, depth: int, found: dict[str, bytes]) -> None:
+        if depth == 0:
+            raise MalformedError(Code.LIMIT_EXCEEDED, f"{top}/{prefix} is nested too deep")
+        body = self.objects.read_as("tree", oid)
+        try:
+            entries = parse_tree(body, self.objects.object_format)
+        except MalformedError as error:
+            raise MalformedError(Code.SHELF_MALFORMED, f"{top}/{prefix}: {error}") from error
+        if not entries:
+            self.problems.append(
+                _finding(Code.DIRECTORY_EMPTY, f"{top}/{prefix}", "a file", "none")
+            )
+        for entry in entries:
+            # A tree that names one subtree again and again unfolds without end: count all names.
+            self._files += 1
+            if self._files > MAX_PACKET_FILES:
+                raise MalformedError(Code.LIMIT_EXCEEDED, f"more than {MAX_PACKET_FILES} files")
+            name = self._name(entry, f"{top}/{prefix}")
+            if name is None:
+                continue
+            if entry.is_directory:
+                self._tree(entry.oid, top, f"{prefix}{name}/", depth - 1, found)
+            elif entry.mode in _TYPES:
+                where = f"{top}/{prefix}{name}"
+                self.problems.append(
+                    _finding(Code.FILE_TYPE_REFUSED, where, "a regular file", _TYPES[entry.mode])
+                )
+            else:
+                self._file(entry, f"{top}/{prefix}{name}")
+                found[prefix + name] = self._blob(entry.oid)
+
+    def _name(self, entry: TreeEntry, where: str) -> str | None:
+        try:
+            return entry.name.decode()
+        except UnicodeDecodeError:
+            self.problems.append(
+                _finding(Code.PATH_NOT_UTF8, where, "a name in UTF-8", ascii(entry.name))
+            )
+            return None
+
+    def _file(self, entry: TreeEntry, where: str) -> None:
+        if entry.mode != FILE:
+            self.problems.append(
+                _finding(Code.FILE_MODE_REFUSED, where, "100644", entry.mode.decode("ascii"))
+            )
+
+    def _blob(self, oid: str) -> bytes:
+        if oid not in self._bodies:
+            self._bodies[oid] = self.objects.read_as("blob", oid)
+        self._bytes += len(self._bodies[oid])
+        if self._bytes > MAX_PACKET_BYTES:
+            raise MalformedError(Code.LIMIT_EXCEEDED, f"more than {MAX_PACKET_BYTES} bytes")
+        return self._bodies[oid]
+
+
+def _finding(code: Code, where: str, expected: str, found: str) -> Finding:
+    return Finding(code, escape(where), expected, found)

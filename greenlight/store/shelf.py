@@ -1,0 +1,118 @@
+"""Shelves: refs that keep packet commits reachable, and prove nothing.
+
+One ref a month, ``refs/greenlight/shelf/<yyyy-mm>``; each commit of it has the empty
+tree and two parents, the shelf commit before (none for the first) and the packet
+commit.  What a packet is called there is a hint to find it by: verification takes
+the id from the statement and the tree from the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from greenlight.codes import Code
+from greenlight.errors import ConflictError, MalformedError, StoreError
+from greenlight.model.finding import Finding
+from greenlight.primitives.text import escape
+from greenlight.store.gitobjects import Commit, object_id, parse_commit
+from greenlight.store.packets import write_commit
+from greenlight.store.repository import Store
+
+PREFIX = "refs/greenlight/shelf/"
+MAX_TRIES = 1000  # lost races; each means that another writer got through
+
+_TREE = re.compile(r"sha256:[0-9a-f]{64}")
+_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?/[0-9a-f-]{36}")
+_REF = re.compile(re.escape(PREFIX) + r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+_PARENTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfEntry:
+    """Where a shelf says that a packet is.
+
+    Attributes:
+        packet_tree: ``sha256:<hex>``.
+        packet_id: Lane and run.
+        commit: Object id of the packet commit.
+    """
+
+    packet_tree: str
+    packet_id: str
+    commit: str
+
+
+def shelve(  # noqa: PLR0913 - what a shelf commit says
+    store: Store,
+    commit: str,
+    *,
+    packet_tree: str,
+    packet_id: str,
+    author: str,
+    time: datetime,
+) -> str:
+    """Make a packet commit reachable, durably; return the shelf's new commit.
+
+    Raises:
+        StoreError: STORE_BUSY, IO_NOSPACE, IO_FAILED.
+    """
+    ref = f"{PREFIX}{time.astimezone(UTC):%Y-%m}"
+    message = f"Shelve {packet_id}\n\nPacket-Tree: {packet_tree}\nPacket-Id: {packet_id}\n"
+    tree = store.objects.write("tree", b"")
+    old = store.refs.read(ref)
+    for _ in range(MAX_TRIES):
+        parents = (commit,) if old is None else (old, commit)
+        new = write_commit(
+            store, tree, parents, signer=None, author=author, time=time, message=message
+        )
+        store.objects.flush()
+        try:
+            store.refs.swap(ref, old=old, new=new)
+        except ConflictError as error:
+            old = error.current or None
+        else:
+            return new
+    raise StoreError(Code.STORE_BUSY, f"{ref} was moved by others {MAX_TRIES} times")
+
+
+def shelf_entries(store: Store) -> Iterator[ShelfEntry | Finding]:
+    """Yield what the shelves hold, newest first; a finding where one is odd.
+
+    A shelf that holds something else ends there with SHELF_MALFORMED; the others go on.
+
+    Raises:
+        StoreError: A ref cannot be read.
+    """
+    for ref, tip in reversed(store.refs.list(PREFIX).items()):
+        if _REF.fullmatch(ref):
+            yield from _entries(store, ref, tip)
+        else:
+            yield Finding(Code.SHELF_MALFORMED, escape(ref), f"{PREFIX}<yyyy-mm>", "another name")
+
+
+def _entries(store: Store, ref: str, tip: str) -> Iterator[ShelfEntry | Finding]:
+    at: str | None = tip
+    while at is not None:
+        try:
+            commit = parse_commit(store.objects.read_as("commit", at), store.object_format)
+            entry, before = _entry(commit, object_id("tree", b"", store.object_format))
+        except (MalformedError, StoreError) as error:
+            yield Finding(Code.SHELF_MALFORMED, f"{ref}@{at}", "a shelf commit", escape(str(error)))
+            return
+        yield entry
+        at = before
+
+
+def _entry(commit: Commit, empty_tree: str) -> tuple[ShelfEntry, str | None]:
+    """Return what a shelf commit says, and the shelf commit before it."""
+    trailers = commit.trailers
+    tree, name = trailers.get("Packet-Tree", ""), trailers.get("Packet-Id", "")
+    if commit.tree != empty_tree or not 1 <= len(commit.parents) <= _PARENTS:
+        raise MalformedError(Code.SHELF_MALFORMED, "a shelf commit has no files and 1 or 2 parents")
+    if not _TREE.fullmatch(tree) or not _ID.fullmatch(name):
+        raise MalformedError(Code.SHELF_MALFORMED, "a shelf commit names a packet's tree and id")
+    before = commit.parents[0] if len(commit.parents) == _PARENTS else None
+    return ShelfEntry(tree, name, commit.parents[-1]), before
