@@ -289,25 +289,27 @@ if [ ${#cose} -ne 620 ]; then
 elif [ "$skeleton" != "$constant" ]; then
 	fail SEAL_MALFORMED seal/seal.cose 'the COSE_Sign1 of a statement' 'another header'
 else
-	[ "$(part 54 32)" = "$kid" ] || fail SEAL_KEY_MISMATCH 'seal/seal.cose kid' "$kid" "$(part 54 32)"
+	[ "$(part 54 32)" = "$kid" ] || fail SEAL_KEY_MISMATCH 'seal/seal.cose#kid' "$kid" "$(part 54 32)"
 	[ "$(part 91 77)" = "$(text "$issuer")" ] ||
-		fail SEAL_KEY_MISMATCH 'seal/seal.cose issuer' "$issuer" "$(tail -c +92 seal/seal.cose | head -c 77)"
+		fail SEAL_KEY_MISMATCH 'seal/seal.cose#iss' "$issuer" "$(tail -c +92 seal/seal.cose | head -c 77)"
 	[ "$(part 171 71)" = "$(text "$subject")" ] ||
-		fail SEAL_MALFORMED 'seal/seal.cose subject' "$subject" "$(tail -c +172 seal/seal.cose | head -c 71)"
+		fail SEAL_MALFORMED 'seal/seal.cose#sub' "$subject" "$(tail -c +172 seal/seal.cose | head -c 71)"
 fi
-# The statement ends with its keys 11, the executor, and 12, format version 1.
-[ "$(tail -c 82 seal/statement.cbor | hex_of)" = "0b784d$(text "$issuer")0c01" ] ||
-	fail SEAL_KEY_MISMATCH 'seal/statement.cbor executor' "$issuer, then format version 1" \
-		"$(tail -c 79 seal/statement.cbor | head -c 77)"
+# The statement ends with its keys 11, the executor, and 12, the format version.
+last=$(tail -c 82 seal/statement.cbor | hex_of)
+[ "${last%????}" = "0b784d$(text "$issuer")" ] ||
+	fail SEAL_KEY_MISMATCH 'seal/statement.cbor#11' "$issuer" "$(tail -c 79 seal/statement.cbor | head -c 77)"
+[ "${last#"${last%????}"}" = 0c01 ] ||
+	fail UNSUPPORTED_VERSION 'seal/statement.cbor#12' 'format version 1' 'another, which another script checks'
 
-# The keys that FILE trusts: `ssh-ed25519 KEY`, or `PRINCIPALS [namespaces="..git.."] ssh-ed25519 KEY`.
+# The keys that FILE trusts: `ssh-ed25519 KEY`, or `PRINCIPALS [namespaces="..greenlight.."] ssh-ed25519 KEY`.
 # A line with any other option (cert-authority, a time limit) needs more than sh to judge: not used.
 trusted() {
 	awk '{ sub(/\r$/, "") }
 		$1 == "ssh-ed25519" { print $2; next }
 		/^[ \t]*#/ || NF < 3 { next }
 		$2 == "ssh-ed25519" { print $3; next }
-		$3 == "ssh-ed25519" && $2 ~ /^namespaces="([^" ]*,)?(git|\*)(,[^" ]*)?"$/ { print $4 }' "$key"
+		$3 == "ssh-ed25519" && $2 ~ /^namespaces="([^" !]*,)?(greenlight|\*)(,[^" !]*)?"$/ { print $4 }' "$key"
 }
 if [ -n "$key" ] && ! trusted | grep -q -x -F -e "$blob"; then
 	fail SIGNER_NOT_TRUSTED seal/signer.pub "a key of $key" "$issuer"

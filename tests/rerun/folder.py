@@ -38,10 +38,11 @@ def text(value: bytes) -> bytes:
 
 
 def byte_string(value: bytes) -> bytes:
-    """Encode a CBOR byte string of up to 65,535 bytes."""
-    if len(value) < 256:
-        return b"\x58" + bytes([len(value)]) + value
-    return b"\x59" + len(value).to_bytes(2, "big") + value
+    """Encode a CBOR byte string of 24 bytes or more."""
+    for head, size in ((b"\x58", 1), (b"\x59", 2)):
+        if len(value) < 256**size:
+            return head + len(value).to_bytes(size, "big") + value
+    return b"\x5a" + len(value).to_bytes(4, "big") + value
 
 
 def integer(value: int) -> bytes:
@@ -116,13 +117,13 @@ def sums(files: Mapping[str, bytes]) -> bytes:
     )
 
 
-def statement(tree: str, signer: Signer, lineage: int = 0) -> bytes:
+def statement(tree: str, signer: Signer, lineage: int = 0, version: int = 1) -> bytes:
     """Encode a statement: a map of twelve, keys 1 to 12."""
     parents = b"".join(text(b"sha256:" + b"%064x" % index) for index in range(lineage))
-    count = bytes([0x80 + lineage]) if lineage < 24 else b"\x98" + bytes([lineage])
+    count = bytes([integer(lineage)[0] + 0x80]) + integer(lineage)[1:]
     values = [
         text(b"sha256:" + tree.encode()),
-        text(b"lane/8b0a2a3e-0000-4000-8000-000000000001"),
+        text(b"lane-8b0a2a3e-0000-4000-8000-000000000001"),
         text(b"8b0a2a3e-0000-4000-8000-000000000001"),
         text(b"lane"),
         text(b"staging"),
@@ -132,7 +133,7 @@ def statement(tree: str, signer: Signer, lineage: int = 0) -> bytes:
         text(b"2026-11-20T12:00:00Z"),
         count + parents,
         text(signer.uri),
-        integer(1),
+        integer(version),
     ]
     return b"\xac" + b"".join(integer(key) + value for key, value in enumerate(values, start=1))
 

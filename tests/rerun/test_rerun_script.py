@@ -422,13 +422,15 @@ def test_a_packet_remade_by_somebody_else_fails_against_a_pinned_key(
 
 ALLOWED = {
     b"ops@example.com " + ALICE.line: True,
-    b'ops@example.com namespaces="file,git" ' + ALICE.line: True,
+    b'ops@example.com namespaces="file,greenlight" ' + ALICE.line: True,
     b"# comment\n\n" + MALLORY.line + b"ops@example.com " + ALICE.line: True,
     ALICE.line.rstrip() + b" a comment\r\n": True,
     b"": False,
     MALLORY.line: False,
     b"#" + ALICE.line: False,
-    b'ops@example.com namespaces="file" ' + ALICE.line: False,
+    b'ops@example.com namespaces="*" ' + ALICE.line: True,
+    b'ops@example.com namespaces="git" ' + ALICE.line: False,
+    b'ops@example.com namespaces="*,!greenlight" ' + ALICE.line: False,
     b"ops@example.com cert-authority " + ALICE.line: False,
     b'ops@example.com valid-before="20200101" ' + ALICE.line: False,
     MALLORY.line.rstrip() + b" " + ALICE.line: False,
@@ -468,6 +470,14 @@ def test_the_signature_covers_the_whole_statement(folder: Path, rerun: Rerun) ->
     payload = (folder / "seal/statement.cbor").read_bytes()
     reseal(folder, statement_cbor=payload.replace(b"staging", b"dry_run"))
     assert rerun(folder).codes == ["SEAL_SIGNATURE_INVALID"]
+
+
+def test_another_format_version_is_another_scripts_business(folder: Path, rerun: Rerun) -> None:
+    """Well signed, and not of version 1."""
+    need("openssl")
+    payload = statement(tree_of(folder), ALICE, version=2)
+    reseal(folder, statement_cbor=payload, seal_cose=cose(payload, tree_of(folder), ALICE))
+    assert rerun(folder).codes == ["UNSUPPORTED_VERSION"]
 
 
 def test_a_seal_of_another_subject_fails(folder: Path, rerun: Rerun) -> None:
@@ -511,7 +521,7 @@ def test_no_byte_of_the_seal_is_free(folder: Path, rerun: Rerun) -> None:
     assert "SEAL_MALFORMED" in rerun(folder).codes
 
 
-@pytest.mark.parametrize("lineage", [0, 1, 23])
+@pytest.mark.parametrize("lineage", [0, 1, 23, 24, 1000])
 def test_statements_of_every_length_verify(lineage: int, rerun: Rerun, tmp_path: Path) -> None:
     """The Sig_structure's length of one, two bytes, and more."""
     need("openssl")
