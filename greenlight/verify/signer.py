@@ -17,9 +17,7 @@ from greenlight.model.finding import Finding
 from greenlight.primitives.ed25519 import PublicKey
 from greenlight.primitives.openssh import AllowedSigner, format_public
 
-# What an allowed_signers line must let a key sign: a packet commit carries the same key's
-# signature in this namespace, and RERUN.sh asks for the same.
-NAMESPACE: Final = "git"
+NAMESPACE: Final = "greenlight"  # what an allowed_signers line must let a key sign
 _WHERE: Final = "seal/signer.pub"
 
 
