@@ -10,7 +10,7 @@ import pytest
 import scitt_cose
 from scitt_cose import CoseError
 
-from greenlight.model.seal import CONTENT_TYPE
+from greenlight.model.seal import CONTENT_TYPE, SEAL_FILES, format_sums
 from greenlight.primitives import cose
 from tests.conformance.seal_files import BROKEN_SEALS, FILES, PEM, SIGNER, write
 from tests.model.test_statement import GOOD
@@ -109,33 +109,17 @@ def test_cwt_refuses(tmp_path: Path, changes: dict[str, bytes]) -> None:
     assert done.stderr.startswith("refused: ")
 
 
-# What docs/spec/seal.md tells an outsider to type: cut the protected header and the
-# signature out of seal.cose, rebuild Sig_structure, let openssl verify.
-OPENSSL = """
-set -e
-size=$(wc -c < statement.cbor)
-[ "$(wc -c < seal.cose)" -eq 310 ]
-{
-    printf '\\204\\152Signature1'
-    tail -c +3 seal.cose | head -c 240
-    printf '\\100'
-    printf '\\131'; printf "\\\\$(printf %03o $((size / 256)))\\\\$(printf %03o $((size % 256)))"
-    cat statement.cbor
-} > signed
-tail -c 64 seal.cose > signature
-{
-    printf '\\060\\052\\060\\005\\006\\003\\053\\145\\160\\003\\041\\000'
-    cut -d ' ' -f 2 signer.pub | base64 -d | tail -c 32
-} > key.der
-openssl pkeyutl -verify -pubin -inkey key.der -keyform DER -rawin -in signed -sigfile signature
-"""
+# What docs/spec/seal.md tells an outsider to type.
+SPEC = (Path(__file__).parents[2] / "docs" / "spec" / "seal.md").read_text()
+OPENSSL = SPEC.split("```sh\n")[1].split("```")[0]
 
 
 def run_openssl(folder: Path, files: dict[str, bytes]) -> subprocess.CompletedProcess[str]:
     need("openssl")
+    sums = format_sums({name: files[name] for name in SEAL_FILES if name != "SHA256SUMS"})
     return subprocess.run(
         [need("sh"), "-c", OPENSSL],
-        cwd=write(folder, files),
+        cwd=write(folder, {**files, "SHA256SUMS": sums}),
         capture_output=True,
         text=True,
         check=False,
@@ -159,6 +143,14 @@ def test_openssl_accepts(tmp_path: Path) -> None:
 def test_openssl_refuses(tmp_path: Path, changes: dict[str, bytes]) -> None:
     """openssl refuses a broken seal, and another statement."""
     assert run_openssl(tmp_path, {**FILES, **changes}).returncode == 1
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_example_of_the_specification(name: str) -> None:
+    """The bytes in docs/spec/seal.md are those that are made today."""
+    text = SPEC.split(f"<!-- vector: {name} -->\n```\n")[1].split("```")[0]
+    binary = name in {"statement.cbor", "seal.cose"}
+    assert (bytes.fromhex(text) if binary else text.encode()) == FILES[name]
 
 
 def test_sha256sum_reads_the_sums(tmp_path: Path) -> None:
