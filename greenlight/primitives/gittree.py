@@ -7,8 +7,8 @@ SHA-256 object format, whatever format the surrounding repository has::
 
 A blob is hashed as ``blob <size>NUL<content>``, a tree as ``tree <size>NUL`` and one
 entry a name: ``100644 <name>NUL<id>`` for a file, ``40000 <name>NUL<id>`` for a
-directory, sorted as if a directory's name ended in a slash (gitformat-pack(5),
-hash-function-transition(7)).  There is no other mode: packets hold regular files.
+directory, sorted as if a directory's name ended in a slash (Git's technical document
+hash-function-transition).  There is no other mode: packets hold regular files.
 
 SHA-1 ids are how a SHA-1 repository stores the same bytes, never evidence.  Which
 names a packet may have is the business of ``packet_path``; here only that is refused
