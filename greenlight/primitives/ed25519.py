@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 # The C functions themselves: importing ``nacl.bindings`` costs 10 ms, a tenth of a whole
 # command, for the eighty others that it wraps.
-from nacl._sodium import ffi, lib  # type: ignore[import-not-found,import-untyped,unused-ignore]  # C
+from nacl._sodium import ffi, lib  # type: ignore[import-not-found]  # C
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
