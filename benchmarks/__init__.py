@@ -1,0 +1,1 @@
+"""greenlight beside its peers, as whole processes: `python -m benchmarks w1`."""

@@ -1,0 +1,45 @@
+"""The workloads, made from a seed: the same bytes everywhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from random import Random
+
+FOLDERS = ("evidence/unit", "evidence/lint", "evidence/types", "evidence/security", "meta")
+TOOLS = ("pytest", "ruff", "mypy", "bandit", "trivy")
+STATES = ("pass", "pass", "pass", "fail", "skip")
+WORDS = ("all checks passed", "unexpected type", "missing annotation", "deprecated call")
+W1_FILES = 22  # as many as the packet of source 001 has
+
+
+def make_w1(root: Path) -> tuple[int, int]:
+    """Write W1, one packet of 22 files of JSON lines; return its files and bytes."""
+    random = Random(42)  # noqa: S311  # the same workload for everybody
+    total = 0
+    for index in range(W1_FILES):
+        data = _lines(random, int(random.uniform(1500, 7700)))
+        path = root / FOLDERS[index % len(FOLDERS)] / f"f{index:02d}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        total += len(data)
+    return W1_FILES, total
+
+
+def _lines(random: Random, size: int) -> bytes:
+    """Return whole lines, at least ``size`` bytes of them."""
+    out = bytearray()
+    while len(out) < size:
+        line = {
+            "at": f"2026-11-{random.randint(1, 28):02d}T{random.randint(0, 23):02d}:00:00Z",
+            "digest": hashlib.sha256(random.randbytes(32)).hexdigest(),
+            "file": f"src/pkg_{random.randint(0, 29)}/mod_{random.randint(0, 89)}.py",
+            "line": random.randint(1, 2000),
+            "message": random.choice(WORDS),
+            "rule": f"R{random.randint(0, 399):04d}",
+            "status": random.choice(STATES),
+            "tool": random.choice(TOOLS),
+        }
+        out += json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    return bytes(out)

@@ -1,0 +1,51 @@
+"""The benchmark's own bookkeeping: what it measures is measured in pairs, from the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.paired import Command, Pair, Result, Side, measure
+from benchmarks.workloads import make_w1
+
+
+def _side(name: str, code: str) -> Side:
+    return Side(name, lambda folder: Command([sys.executable, "-c", code], folder, {}))
+
+
+def test_the_workload_is_the_same_everywhere(tmp_path: Path) -> None:
+    """22 files, whose bytes hang on a seed alone."""
+    assert make_w1(tmp_path / "one") == make_w1(tmp_path / "two")
+    one, two = (
+        {p.relative_to(root): hashlib.sha256(p.read_bytes()).digest() for p in root.rglob("f*")}
+        for root in (tmp_path / "one", tmp_path / "two")
+    )
+    assert len(one) == 22
+    assert one == two
+
+
+def test_the_ratio_is_taken_pair_by_pair() -> None:
+    """A slow spell that hits both halves of a pair leaves the ratio as it was."""
+    pair = Pair("seal", _side("a", ""), _side("b", ""), "nothing")
+    result = Result(pair, ours=[1.0, 10.0, 3.0], peer=[2.0, 20.0, 2.0])
+    assert result.ratios == [0.5, 0.5, 1.5]
+    assert result.as_json()["ratio_median_percent"] == 50
+    assert "0.50 to 1.50" in result.row()
+
+
+def test_each_run_has_a_fresh_folder_and_one_warms_up(tmp_path: Path) -> None:
+    """One more run than asked for is made, and not counted."""
+    touch = "open('ran', 'x')"
+    result = measure(Pair("seal", _side("a", touch), _side("b", touch), ""), tmp_path, runs=2)
+    assert len(result.ours) == len(result.peer) == 2
+    assert len(list(tmp_path.glob("*/ran"))) == 6
+
+
+def test_a_command_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
+    """The time of a failure is no result."""
+    pair = Pair("seal", _side("a", "raise SystemExit(3)"), _side("b", ""), "")
+    with pytest.raises(SystemExit, match="a failed with 3"):
+        measure(pair, tmp_path, runs=1)
