@@ -25,7 +25,7 @@ PREFIX = "refs/greenlight/shelf/"
 MAX_TRIES = 1000  # lost races; each means that another writer got through
 
 _TREE = re.compile(r"sha256:[0-9a-f]{64}")
-_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?/[0-9a-f-]{36}")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,254}")
 _REF = re.compile(re.escape(PREFIX) + r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 _PARENTS = 2
 

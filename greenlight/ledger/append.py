@@ -1,0 +1,234 @@
+"""Append to the ledger: decide from its state, place, compare and swap, or begin again.
+
+A loop, each turn of which sees the newest ledger: the caller decides what to say,
+the entries are placed behind the last record, and the ref moves only if nobody moved
+it in between.  After a lost race the same entries are placed again, without a new
+signature, as long as they would have effect; otherwise the caller decides anew.
+
+Write order: records, frontier, head, trees and commit, all synced and read back; the
+ref by compare-and-swap, synced; then the pin and the projection, which prove nothing.
+A packet's own objects and its shelf come before any of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from greenlight.codes import Code
+from greenlight.errors import ConflictError, MalformedError, RefusedError, StoreError
+from greenlight.ledger import projection
+from greenlight.ledger.message import describe
+from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
+from greenlight.ledger.read import Ledger, Place, read_ledger
+from greenlight.model.entry import decode_entry
+from greenlight.model.head import Head
+from greenlight.model.kinds import ClockCorrected
+from greenlight.model.record import decode_record
+from greenlight.model.state import LedgerState, Void
+from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.gittree import tree_objects
+from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
+from greenlight.primitives.merkle import EMPTY_ROOT
+from greenlight.primitives.timestamp import format_micros
+from greenlight.store.durable import locked
+from greenlight.store.packets import write_commit
+from greenlight.store.repository import Store
+from greenlight.verify.fold import fold
+from greenlight.verify.ledger import Tip
+
+MAX_AHEAD = timedelta(seconds=300)  # clocks of one project that are kept differ by less
+MAX_TRIES = 1000  # lost races; each means that another writer got through
+AUTHOR = "greenlight <greenlight@localhost>"
+
+Decide = Callable[[LedgerState, datetime], Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What an append did; by the time it is returned it is durable.
+
+    Attributes:
+        indexes: Of the new records, in the order of the entries.
+        ledger: The ledger with them; packets that lost their claim are among its conflicts.
+    """
+
+    indexes: tuple[int, ...]
+    ledger: Ledger
+
+    @property
+    def head(self) -> Head:
+        return self.ledger.head
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """Entries behind a tip, before anything is written."""
+
+    entries: tuple[bytes, ...]
+    records: tuple[bytes, ...]
+    tip: Tip
+    state: LedgerState
+    voids: tuple[Void, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Committer:
+    """Who makes the ledger commit, and what it says."""
+
+    signer: Signer
+    author: str
+    message: str | None
+
+
+def append(  # noqa: PLR0913 - the outside world of one act
+    store: Store,
+    signer: Signer,
+    decide: Decide,
+    *,
+    clock: Callable[[], datetime],
+    ref: str = DEFAULT_REF,
+    author: str = AUTHOR,
+    message: str | None = None,
+) -> Appended:
+    """Append the entries that ``decide`` gives, and return when they are durable.
+
+    Args:
+        store: Where the ledger lies.
+        signer: Signs the ledger commit, a courtesy to git; the entries carry their own.
+        decide: Given the state and the time of this machine, what to append; called again
+            where others were faster and its entries would be void.  It may raise.
+        clock: Returns the time of this machine, aware.
+        ref: The ledger's ref, where none is pinned yet.
+        author: Of the commit, ``Name <address>``.
+        message: Of the commit; made from the entries where it is None.
+
+    Raises:
+        RejectedError: The ledger is broken: nothing is appended to it.
+        RefusedError: An entry would be void, with the code that says why; CLOCK_AHEAD;
+            TRUST_REFUSED: there is a ledger, and nothing is pinned.
+        StoreError: STORE_BUSY, IO_NOSPACE, IO_FAILED, STORE_DAMAGED.
+    """
+    ledger: Ledger | None = None
+    entries: Sequence[bytes] | None = None
+    committer = _Committer(signer, author, message)
+    store.make_own_dir()
+    for _ in range(MAX_TRIES):
+        # Waiting in line saves lost races here; what is right is decided by the swap alone.
+        with locked(store.own_dir / "append.lock"):
+            pin = read_pin(store)
+            ledger = read_ledger(store, ref if pin is None else pin.ref, pin=pin, base=ledger)
+            ledger.require()
+            if ledger.commit is not None and pin is None:
+                raise RefusedError(
+                    Code.TRUST_REFUSED,
+                    "there is a ledger here, and no trust root is pinned",
+                    hint="ask its owner for the digest, then: greenlight init --trust DIGEST",
+                )
+            now = clock()
+            placed = None if entries is None else _place(ledger, entries, now)
+            if placed is None or _refusals(placed):
+                placed = _place(ledger, tuple(decide(ledger.state, now)), now)
+                _require_effect(placed)
+            entries = placed.entries
+            try:
+                return _write(store, ledger, placed, committer, now)
+            except ConflictError:
+                continue
+    raise StoreError(Code.STORE_BUSY, f"the ledger was moved by others {MAX_TRIES} times")
+
+
+def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
+    """Put entries behind the ledger's tip and fold them in; nothing is written."""
+    if not 0 < len(entries) <= MAX_RECORDS_PER_COMMIT:
+        raise RefusedError(Code.USAGE, f"{len(entries)} entries cannot be appended at once")
+    tip, records = ledger.tip, []
+    for entry in entries:
+        raw, tip = tip.place(entry, _ledger_time(tip, entry, now))
+        records.append(raw)
+    state = fold(ledger.state, (decode_record(raw) for raw in records))
+    voids = tuple(state.voids[len(ledger.state.voids) :])
+    return _Placed(tuple(entries), tuple(records), tip, state, voids)
+
+
+def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:
+    correction = _correction(entry)
+    if correction is not None:
+        return correction
+    if tip.time is None or tip.time <= now:
+        return now
+    if tip.time - now > MAX_AHEAD:
+        raise RefusedError(
+            Code.CLOCK_AHEAD,
+            f"the ledger's time is {format_micros(tip.time)}, this clock says {format_micros(now)}",
+            hint="if this clock is right, an owner corrects the ledger's: greenlight clock correct",
+        )
+    return tip.time
+
+
+def _correction(entry: bytes) -> datetime | None:
+    try:
+        decoded = decode_entry(entry)
+        if decoded.kind != ClockCorrected.KIND:
+            return None
+        return ClockCorrected.from_body(decoded.body).moment
+    except MalformedError:
+        return None  # void, and refused for it
+
+
+def _refusals(placed: _Placed) -> list[Void]:
+    # A packet whose claim was taken is evidence nonetheless: admitted as a CONFLICT.
+    return [void for void in placed.voids if void.code is not Code.PACKET_CONFLICT]
+
+
+def _require_effect(placed: _Placed) -> None:
+    for void in _refusals(placed):
+        raise RefusedError(void.code, f"{void.kind or 'an entry'} would be void: {void.reason}")
+
+
+def _write(
+    store: Store, ledger: Ledger, placed: _Placed, committer: _Committer, now: datetime
+) -> Appended:
+    """Write the commit and move the ref.
+
+    Raises:
+        ConflictError: Others were faster; unreachable objects remain.
+    """
+    first = ledger.tip.size
+    indexes = tuple(range(first, placed.tip.size))
+    put = store.objects.write
+    blobs = tuple(put("blob", raw) for raw in placed.records)
+    head = put("blob", placed.tip.head.encode())
+    frontier = put("blob", placed.tip.frontier_bytes)
+    names = {f"records/{index}.cbor": oid for index, oid in zip(indexes, blobs, strict=True)}
+    names |= {"frontier.cbor": frontier, "head": head}
+    tree = ""
+    ids = {name: bytes.fromhex(oid) for name, oid in names.items()}
+    for _, body in tree_objects(ids, store.object_format):  # the root comes last
+        tree = put("tree", body)
+    commit = write_commit(
+        store,
+        tree,
+        () if ledger.commit is None else (ledger.commit,),
+        signer=committer.signer,
+        author=committer.author,
+        time=now,
+        message=describe(placed.entries) if committer.message is None else committer.message,
+    )
+    store.objects.flush()
+    if ledger.commit is None:
+        # Before the ref: a ledger without a pin would be anybody's.
+        write_pin(store, Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT)))
+    store.refs.swap(ledger.ref, old=ledger.commit, new=commit)
+    remember(store, ledger.ref, placed.tip.head)
+    place = Place(commit, first, blobs, head=head, frontier=frontier)
+    new = replace(
+        ledger,
+        commit=commit,
+        places=(*ledger.places, place),
+        state=placed.state,
+        tip=placed.tip,
+    )
+    projection.update(store, new, before=ledger.head if ledger.commit else None)
+    return Appended(indexes, new)

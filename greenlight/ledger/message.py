@@ -1,0 +1,70 @@
+"""What a ledger commit says to people: one subject, then trailers, a story in `git log`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from greenlight.errors import MalformedError
+from greenlight.model.entry import Entry, decode_entry
+from greenlight.primitives.text import escape
+
+_MAX_VALUE = 200  # characters of one trailer: ids and digests are shorter
+_VERBS = {
+    "clock.corrected": "Correct the clock",
+    "grant.issued": "Issue grant",
+    "packet.sealed": "Seal packet",
+    "run.opened": "Open run",
+    "trust.root": "Set trust root",
+}
+_NAMES = {  # the field of the body that names what an entry is about
+    "clock.corrected": "time",
+    "grant.issued": "grant",
+    "packet.sealed": "packet",
+    "run.opened": "packet",
+    "trust.root": "version",
+}
+_TRAILERS = (
+    ("Packet-Tree", "packet_tree"),
+    ("Lane", "lane"),
+    ("Mode", "mode"),
+    ("Status", "status"),
+)
+
+
+def describe(entries: Sequence[bytes]) -> str:
+    """Return the message of the commit that adds ``entries``."""
+    decoded = [_decode(raw) for raw in entries]
+    subject = ", ".join(_subject(entry) for entry in decoded[:2])
+    if len(decoded) > 2:  # noqa: PLR2004 - two fit a line
+        subject += f" and {len(decoded) - 2} more"
+    trailers = [line for entry in decoded if entry is not None for line in _trailers(entry)]
+    return subject + "\n\n" + "\n".join(trailers) + "\n"
+
+
+def _decode(raw: bytes) -> Entry | None:
+    try:
+        return decode_entry(raw)
+    except MalformedError:
+        return None
+
+
+def _subject(entry: Entry | None) -> str:
+    if entry is None:
+        return "Add an entry that does not parse"
+    name = entry.body.get(_NAMES.get(entry.kind, ""), "")
+    verb = _VERBS.get(entry.kind, f"Add {entry.kind}")
+    return f"{verb} {_plain(name)}".rstrip()
+
+
+def _trailers(entry: Entry) -> list[str]:
+    lines = [
+        f"{trailer}: {_plain(entry.body[field])}"
+        for trailer, field in _TRAILERS
+        if entry.body.get(field)
+    ]
+    return [*lines, f"Entry: {entry.kind} {entry.uuid}"]
+
+
+def _plain(value: object) -> str:
+    """Return a value of a body on one line, without what a terminal could act on."""
+    return escape(str(value))[:_MAX_VALUE]

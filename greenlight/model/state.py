@@ -1,0 +1,161 @@
+"""What a ledger amounts to at one size: computed by ``verify.fold``, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from greenlight.codes import Code
+from greenlight.model.finding import Finding
+from greenlight.model.grant import Grant
+from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.trust import TrustRoot
+
+
+@dataclass(frozen=True, slots=True)
+class GrantState:
+    """A grant in the ledger, whether or not it is in force.
+
+    Attributes:
+        grant: What it says.
+        issuer: Thumbprint URI of the owner.
+        index: Of its record.
+    """
+
+    grant: Grant
+    issuer: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run that was opened; without a packet it shows as ABANDONED.
+
+    Nobody can tell from the ledger whether such a run still goes on.
+
+    Attributes:
+        opened: What its entry says.
+        executor: Thumbprint URI of the key that opened it.
+        index: Of its record.
+        time: Ledger time of its record.
+    """
+
+    opened: RunOpened
+    executor: str
+    index: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PacketState:
+    """A packet that was sealed.
+
+    Attributes:
+        sealed: What its entry says.
+        executor: Thumbprint URI of the key that sealed it.
+        index: Of its record.
+        time: Ledger time of its record.
+    """
+
+    sealed: PacketSealed
+    executor: str
+    index: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """An entry without effect.
+
+    Attributes:
+        index: Of its record.
+        kind: Empty where the entry did not parse.
+        uuid: Empty where the entry did not parse.
+        code: Why; the code with which an append of it is refused.
+        reason: Why, in words.
+    """
+
+    index: int
+    kind: str
+    uuid: str
+    code: Code
+    reason: str
+
+    def to_finding(self) -> Finding:
+        return Finding(
+            Code.ENTRY_VOID,
+            f"ledger/records/{self.index}.cbor",
+            "an entry with effect",
+            self.reason,
+            "" if self.code is Code.ENTRY_VOID else self.code.name,
+        )
+
+
+@dataclass(slots=True)
+class LedgerState:
+    """The fold of all records so far.  Read it; ``verify.fold`` alone makes the next one.
+
+    Attributes:
+        size: Records folded.
+        time: Ledger time of the last one, None before the first.
+        trust: The trust root in force.
+        grants: By id.
+        uses: Number of spent uses, by grant.
+        runs: Opened runs, by run UUID.
+        packets: Packets whose claim held, by packet id.
+        trees: Packet id by packet tree ``sha256:<hex>``.
+        conflicts: Packets whose claim was taken: state CONFLICT.
+        claims: Index of the record that holds a key.
+        uuids: Actor and UUID of every signed entry.
+        voids: Entries without effect, in order; conflicts among them.
+        corrections: Indexes at which an owner corrected the clock.
+    """
+
+    size: int = 0
+    time: datetime | None = None
+    trust: TrustRoot | None = None
+    grants: dict[str, GrantState] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, RunState] = field(default_factory=dict)
+    packets: dict[str, PacketState] = field(default_factory=dict)
+    trees: dict[str, str] = field(default_factory=dict)
+    conflicts: list[PacketState] = field(default_factory=list)
+    claims: dict[str, int] = field(default_factory=dict)
+    uuids: set[tuple[str, str]] = field(default_factory=set)
+    voids: list[Void] = field(default_factory=list)
+    corrections: set[int] = field(default_factory=set)
+
+    def copy(self) -> Self:
+        """Return a state that can be changed without changing this one."""
+        return type(self)(
+            self.size,
+            self.time,
+            self.trust,
+            dict(self.grants),
+            dict(self.uses),
+            dict(self.runs),
+            dict(self.packets),
+            dict(self.trees),
+            list(self.conflicts),
+            dict(self.claims),
+            set(self.uuids),
+            list(self.voids),
+            set(self.corrections),
+        )
+
+    def next_use(self, grant: str) -> int | None:
+        """Return the lowest use of a grant that nobody has spent, or None."""
+        held = self.grants.get(grant)
+        if held is None:
+            return None
+        spent = self.uses.get(grant, 0)
+        for use in (spent + 1, *range(1, spent + 1)):  # spent in order, unless somebody chose
+            if use <= held.grant.max_uses and f"grant/{grant}/use/{use}" not in self.claims:
+                return use
+        return None
+
+    def abandoned(self) -> Iterator[RunState]:
+        """Yield the runs that no packet has ended, in the order of their opening."""
+        return (run for run in self.runs.values() if run.opened.packet not in self.packets)

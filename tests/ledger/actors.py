@@ -1,0 +1,129 @@
+"""Actors and the entries they sign, for tests of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from greenlight.ledger.append import Appended, append
+from greenlight.model.entry import Body, sign_entry
+from greenlight.model.grant import Grant
+from greenlight.model.kinds import ClockCorrected, PacketSealed, RunOpened
+from greenlight.model.state import LedgerState
+from greenlight.model.trust import KeyRoles, Role, TrustRoot
+from greenlight.primitives.ed25519 import SeedSigner
+from greenlight.primitives.timestamp import format_micros
+from greenlight.store.repository import Store
+
+OWNER, EXECUTOR, REVIEWER, STRANGER = (SeedSigner(bytes([n]) * 32) for n in range(1, 5))
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+LANE = "create-only-docs"
+AUTHOR = "A Tester <tester@example.org>"
+
+
+def uuid(number: int) -> str:
+    return str(UUID(int=number))
+
+
+def trust_root(version: int = 1, **more: object) -> TrustRoot:
+    return TrustRoot.make(
+        KeyRoles.of(OWNER.public, Role.OWNER),
+        KeyRoles.of(EXECUTOR.public, Role.EXECUTOR),
+        KeyRoles.of(REVIEWER.public, Role.REVIEWER),
+        version=version,
+        **more,
+    )
+
+
+def grant(grant_id: str = "g1", **more: object) -> Grant:
+    values = {
+        "grant": grant_id,
+        "lane": LANE,
+        "executor": EXECUTOR.public.uri,
+        "authority": "IMPLEMENTATION_EXECUTION_NO_PRODUCTION",
+        "delegation": "",
+        "operations": (),
+        "modes": ("staging",),
+        "not_before": "",
+        "expires": "",
+        "max_uses": 1000,
+    }
+    return Grant(**(values | more))
+
+
+def run_opened(number: int, use: int = 1, **more: object) -> RunOpened:
+    values = {
+        "run": uuid(number),
+        "packet": f"{more.get('lane', LANE)}-{uuid(number)}",
+        "lane": LANE,
+        "mode": "staging",
+        "grant": "g1",
+        "use": use,
+        "lane_digest": "sha256:" + "a" * 64,
+        "tickets": (),
+    }
+    return RunOpened(**(values | more))
+
+
+def packet_sealed(number: int, **more: object) -> PacketSealed:
+    values = {
+        "packet": f"{LANE}-{uuid(number)}",
+        "run": uuid(number),
+        "lane": LANE,
+        "mode": "staging",
+        "status": "APPLIED_CLEAN",
+        "packet_tree": f"sha256:{number:064x}",
+        "statement": "sha256:" + "b" * 64,
+        "seal": "sha256:" + "c" * 64,
+    }
+    return PacketSealed(**(values | more))
+
+
+def outside(number: int, **more: object) -> PacketSealed:
+    return packet_sealed(number, mode="none", status="NOT_EXECUTED", **more)
+
+
+def clock_corrected(time: datetime) -> ClockCorrected:
+    return ClockCorrected(time=format_micros(time))
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets; it goes on by a second each time it is read."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+class Pen:
+    """Signs bodies as entries, with UUIDs that count up."""
+
+    def __init__(self, first: int = 1 << 64) -> None:
+        self.number = first
+
+    def sign(self, body: Body, signer: SeedSigner) -> bytes:
+        self.number += 1
+        return sign_entry(body, uuid=uuid(self.number), signer=signer)
+
+
+def begin(store: Store, clock: Clock | None = None) -> Appended:
+    """Begin a ledger with a trust root and a grant."""
+    pen = Pen(1 << 80)
+    entries = (pen.sign(trust_root(), OWNER), pen.sign(grant(), OWNER))
+    return put(store, entries, clock=clock)
+
+
+def put(
+    store: Store, entries: Sequence[bytes], clock: Clock | None = None, signer: SeedSigner = OWNER
+) -> Appended:
+    """Append entries as they are."""
+
+    def decide(_state: LedgerState, _now: datetime) -> Sequence[bytes]:
+        return entries
+
+    return append(store, signer, decide, clock=clock or Clock(), author=AUTHOR)
