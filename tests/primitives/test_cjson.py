@@ -181,7 +181,7 @@ CYCLE.append(CYCLE)
 @pytest.mark.parametrize(
     "value",
     [
-        *[1.0, math.nan, b"", {1: 2}, {None: 1}, {True: 1}, {1, 2}, object(), 2**53, -(2**53)],
+        *[1.0, math.nan, b"", {1: 2}, {None: 1}, {True: 1}, {1, 2}, object, 2**53, -(2**53)],
         *["\x7f", "\x1b", "\r", "\x85", "e\u0301", "\ud800", {"\udc80": 1}, {"\x00": 1}, CYCLE],
         *[deep(MAX_JSON_DEPTH + 1), {"a": {1: 1}}, [[1.5]], "\n\u0301", range(3)],
     ],
