@@ -40,7 +40,7 @@ class Code(Enum):
     PATH_TOO_LONG = (_V, "a path or one of its segments is too long")
     PATH_TOO_DEEP = (_V, "a path has more segments than allowed")
     PATH_DOTGIT = (_V, "a segment is `.git` in a spelling that some file system folds to it")
-    PATH_WINDOWS = (_V, "a segment that Windows cannot hold: device name, colon, trailing dot or space")
+    PATH_WINDOWS = (_V, "a segment Windows cannot hold: device name, colon, trailing dot or space")
     PATH_COLLISION = (_V, "two paths are one on a file system that folds case or normalises")
     FILE_TYPE_REFUSED = (_V, "a packet holds something that is not a regular file")
     FILE_MODE_REFUSED = (_V, "a packet's Git tree holds a mode other than 100644")
