@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from greenlight.model.fields import Range, Text
 
@@ -127,7 +127,7 @@ def from_document(cls: type[_T], data: object) -> _T:
     if not isinstance(data, dict):
         raise Unreadable([Problem("", "an object", describe(data))])
     version = data.get("format")
-    if version != FORMAT_VERSION or isinstance(version, bool):
+    if type(version) is not int or version != FORMAT_VERSION:  # True and 1.0 equal 1
         raise Unreadable([Problem("/format", str(FORMAT_VERSION), describe(version))])
     if data.get("kind") != kind_of(cls):
         raise Unreadable([Problem("/kind", kind_of(cls), describe(data.get("kind")))])
@@ -245,6 +245,7 @@ def escape_pointer(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+_ABSENT: Final = object()
 _NAMES = {str: "a text", int: "an integer", bool: "true or false"}
 _MAX_SHOWN = 80  # characters of a found value in a message
 
@@ -253,6 +254,8 @@ def describe(data: object) -> str:
     """Say what stands where something else was expected, briefly and on one line."""
     if data is None:
         return "nothing"
+    if data is _ABSENT:
+        return "no such field"
     if isinstance(data, dict):
         return "an object"
     if isinstance(data, list):
@@ -266,7 +269,8 @@ def differences(expected: object, found: object, pointer: str = "") -> Iterator[
     if isinstance(expected, dict) and isinstance(found, dict):
         for key in sorted(expected.keys() | found.keys()):
             place = f"{pointer}/{escape_pointer(str(key))}"
-            yield from differences(expected.get(key), found.get(key), place)
+            # A field that is null is not one that is absent.
+            yield from differences(expected.get(key, _ABSENT), found.get(key, _ABSENT), place)
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
         for index, (left, right) in enumerate(zip(expected, found, strict=True)):
             yield from differences(left, right, f"{pointer}/{index}")

@@ -44,6 +44,8 @@ MaybeId = Annotated[
     str, Text(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?)?", "an id, or none")
 ]
 PIN_RULE = "full-normalized-content"
+# What a digest looks like in the examples: the SHA-256 of no bytes at all.
+_DIGEST = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 class InputKind(StrEnum):
@@ -120,11 +122,15 @@ class Input:
     name: Line = given("What people call it.", "canonical fold")
     kind: InputKind = given("file, packet or verdict.", "file")
     path: MaybePath = given("For a file or verdict: its path.", "inputs/fold.txt", default="")
-    digest: MaybeDigest = given("SHA-256 of the file, or the packet tree.", default="")
+    digest: MaybeDigest = given("SHA-256 of the file, or the packet tree.", _DIGEST, default="")
     treatment: Treatment = given(
-        "For a packet: reference it, or reconstruct and verify it.", default=Treatment.READ
+        "read; for a packet: reference it, or reconstruct and verify it.",
+        "reference",
+        default=Treatment.READ,
     )
-    contains: Note = given("For a verdict: the words that must stand in it.", default="")
+    contains: Note = given(
+        "For a verdict: the words that must stand in it.", "FINAL_CLEAN", default=""
+    )
 
 
 @value
@@ -134,8 +140,10 @@ class AllowedSurface:
     id: SurfaceId = given("Name of the surface within the lane.", "KB-M1")
     path: RelativePath = given("Path or pattern in the workspace.", "kb/blueprint.md")
     change: Change = given("create, modify or delete.", "create")
-    undo: Undo = given("How it is taken back.", default=Undo.RESTORE)
-    publish: bool = given("Whether it leaves the workspace once proven.", default=False)
+    undo: Undo = given(
+        "How it is taken back: delete, restore or run.", "delete", default=Undo.RESTORE
+    )
+    publish: bool = given("Whether it leaves the workspace once proven.", True, default=False)
 
 
 @value
@@ -145,7 +153,9 @@ class ForbiddenSurface:
     id: SurfaceId = given("Name of the surface within the lane.", "F01")
     surface_class: SurfaceClass = given("Which of the classes of 001 it is.", "production-pg")
     name: Line = given("What people call it.", "production PG")
-    paths: tuple[RelativePath, ...] = given("Paths in the workspace.", default=())
+    paths: tuple[RelativePath, ...] = given(
+        "Paths or patterns in the workspace.", ["db/**"], default=()
+    )
     tools: tuple[Line, ...] = given("Tool operations.", ["query_pg"], default=())
     network: tuple[Line, ...] = given("Network destinations.", ["pg.example:5432"], default=())
     programs: tuple[Line, ...] = given("Programs.", ["psql"], default=())
@@ -161,7 +171,9 @@ class PlanningSurface:
     standing: Standing = given("safe, risky, production or unknown.", "risky")
     decision: Decision = given("included or excluded.", "excluded")
     reason: Line = given("Why.", "it would change the pinned document")
-    paths: tuple[RelativePath, ...] = given("Its paths in the workspace, if any.", default=())
+    paths: tuple[RelativePath, ...] = given(
+        "Its paths in the workspace, if any.", ["kb/canonicalizer.md"], default=()
+    )
 
 
 @value
@@ -172,17 +184,19 @@ class Step:
     title: Note = given("What it is for.", "publish M-1", default="")
     builtin: Builtin | None = given("A built-in step.", "publish", default=None)
     run: tuple[Line, ...] = given("An argument vector.", ["@python", "make.py"], default=())
-    command: Note = given("A shell string; needs `shell: true`.", default="")
-    shell: bool = given("Says that `command` goes to /bin/sh.", default=False)
+    command: Note = given("A shell string; needs `shell: true`.", "sort names > sorted", default="")
+    shell: bool = given("Says that `command` goes to /bin/sh.", True, default=False)
     tool: MaybeLabel = given("The tool operation it calls.", "upload_document", default="")
     touches: tuple[SurfaceId, ...] = given("Surfaces it touches.", ["KB-M1"], default=())
-    document: MaybePath = given("For publish: the source beside the lane file.", default="")
-    workdir: MaybePath = given("Where it runs, in the workspace.", default="")
+    document: MaybePath = given(
+        "For publish: the source beside the lane file.", "documents/m1.md", default=""
+    )
+    workdir: MaybePath = given("Where it runs, in the workspace.", "kb", default="")
     timeout_seconds: Annotated[int, Range(1, MAX_TIMEOUT_SECONDS)] = given(
-        "Seconds after which it is ended.", default=DEFAULT_TIMEOUT_SECONDS
+        "Seconds after which it is ended.", 300, default=DEFAULT_TIMEOUT_SECONDS
     )
     max_output_bytes: Annotated[int, Range(1, MAX_OUTPUT_BYTES)] = given(
-        "Bytes of output after which it is ended.", default=DEFAULT_OUTPUT_BYTES
+        "Bytes of output after which it is ended.", 2**20, default=DEFAULT_OUTPUT_BYTES
     )
     expect_exit: tuple[Annotated[int, Range(0, 255)], ...] = given(
         "Exit codes that are success.", [0], default=(0,)
@@ -196,7 +210,7 @@ class Command:
     id: SurfaceId = given("Its name.", "rows")
     run: tuple[Line, ...] = given("The argument vector.", ["@python", "dump.py", "db/app.sqlite"])
     timeout_seconds: Annotated[int, Range(1, MAX_TIMEOUT_SECONDS)] = given(
-        "Seconds after which it is ended.", default=DEFAULT_TIMEOUT_SECONDS
+        "Seconds after which it is ended.", 300, default=DEFAULT_TIMEOUT_SECONDS
     )
 
 
@@ -217,18 +231,21 @@ class LanePin:
     name: Line = given("What people call it.", "P7 canonicalizer SSOT")
     path: RelativePath = given("Its path in the workspace.", "kb/canonicalizer.md")
     rule: Line = given("How it is normalised: full-normalized-content.", PIN_RULE)
-    digest: DigestText = given("SHA-256 of the normalised content.")
+    digest: DigestText = given("SHA-256 of the normalised content.", _DIGEST)
 
 
 @value
 class Tickets:
     """A range of ticket numbers to reserve."""
 
-    prefix: Label = given("What stands before the number.", "TKT-OBJ")
+    # Letters, digits, - and _: with the number it is one segment of a claim in the ledger.
+    prefix: SurfaceId = given("What stands before the number.", "TKT-OBJ")
     first: Positive = given("First number.", 442)
     last: Positive = given("Last number.", 461)
     ceiling: Count = given("The registry's highest number.", 441)
-    registry: tuple[RelativePath, ...] = given("The canonical registry's files.", default=())
+    registry: tuple[RelativePath, ...] = given(
+        "The canonical registry's files.", ["kb/registry.json"], default=()
+    )
 
 
 @value
@@ -245,7 +262,7 @@ class LaneBlocker:
 class Prior:
     """A packet that this one depends on."""
 
-    packet_tree: DigestText = given("Its packet tree.")
+    packet_tree: DigestText = given("Its packet tree.", _DIGEST)
     relation: Slug = given("What it is to this one.", "prior", default="prior")
 
 
@@ -255,7 +272,9 @@ class NextDecision:
 
     decision: Label = given("HOLD unless an owner says otherwise.", "HOLD", default="HOLD")
     by: Line = given("Who decides.", "owner and operator", default="owner")
-    grants_needed: tuple[Label, ...] = given("Grants that going on would take.", default=())
+    grants_needed: tuple[Label, ...] = given(
+        "Grants that going on would take.", ["PRODUCTION_OPT_4"], default=()
+    )
 
 
 @value
@@ -270,8 +289,10 @@ class Setting:
 class EnvironmentRules:
     """What of the environment reaches a step."""
 
-    allow: tuple[Variable, ...] = given("Variables passed through.", default=())
-    masked: tuple[Variable, ...] = given("Of these, the secret ones.", default=())
+    allow: tuple[Variable, ...] = given(
+        "Variables passed through.", ["PATH", "API_TOKEN"], default=()
+    )
+    masked: tuple[Variable, ...] = given("Of these, the secret ones.", ["API_TOKEN"], default=())
     set: tuple[Setting, ...] = given("Variables set for every step.", default=())
 
 
@@ -288,10 +309,16 @@ class Lane:
         "IMPLEMENTATION_EXECUTION_NO_PRODUCTION",
         default="IMPLEMENTATION_EXECUTION_NO_PRODUCTION",
     )
-    owner_ask: bool = given("Whether an owner was asked for something.", default=False)
-    not_authority: tuple[Line, ...] = given("Seals and pins that grant nothing.", default=())
-    satisfies: tuple[Label, ...] = given("Gates that the delegation satisfies.", default=())
-    hands_on: tuple[Label, ...] = given("Gates handed on to the blocker map.", default=())
+    owner_ask: bool = given("Whether an owner was asked for something.", True, default=False)
+    not_authority: tuple[Line, ...] = given(
+        "Seals and pins that grant nothing.", ["the P7 seal"], default=()
+    )
+    satisfies: tuple[Label, ...] = given(
+        "Gates that the delegation satisfies.", ["STAGING_EXECUTION"], default=()
+    )
+    hands_on: tuple[Label, ...] = given(
+        "Gates handed on to the blocker map.", ["PRODUCTION_CUTOVER"], default=()
+    )
     workspace: tuple[Source, ...] = given("What the workspace starts with.", default=())
     inputs: tuple[Input, ...] = given("What the preflight checks.", default=())
     allowed: tuple[AllowedSurface, ...] = given("Surfaces that may change.", default=())
@@ -304,7 +331,9 @@ class Lane:
     pins: tuple[LanePin, ...] = given("Documents that are locked.", default=())
     tickets: Tickets | None = given("Tickets to reserve.", default=None)
     blockers: tuple[LaneBlocker, ...] = given("What still blocks production.", default=())
-    resolves: tuple[Label, ...] = given("Blockers it claims to resolve.", default=())
+    resolves: tuple[Label, ...] = given(
+        "Blockers it claims to resolve.", ["FIX7-P0-PROD-OPT4-1"], default=()
+    )
     lineage: tuple[Prior, ...] = given("Packets it depends on.", default=())
     next_decision: NextDecision | None = given("What comes next.", default=None)
     environment: EnvironmentRules | None = given("What reaches a step.", default=None)
