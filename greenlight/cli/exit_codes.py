@@ -1,0 +1,81 @@
+"""The exit codes of the command line: chosen here, and nowhere else.
+
+64 to 77 are those of BSD's ``sysexits.h``, so that a shell reads them without a
+table; 130 is what a shell reports for an interrupt.  2, 5, 6, 24 and 78 belong to
+the commands that the source documents give them to, and stay unused until those
+commands exist (ADR 0004).  Whoever meets a number that is not in this table must
+take it for a failure.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from greenlight.errors import (
+    GreenlightError,
+    MalformedError,
+    RefusedError,
+    RejectedError,
+    StoreError,
+    UsageError,
+)
+
+
+class Exit(IntEnum):
+    """What a process of greenlight ends with."""
+
+    OK = 0
+    REJECTED = 1
+    USAGE = 64
+    MALFORMED = 65
+    UNAVAILABLE = 69
+    BUG = 70
+    REFUSED = 77
+    INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        """Say what it means, for the table in docs/exit-codes.md."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final = {
+    Exit.OK: "what was asked for was done; what was verified is INTACT",
+    Exit.REJECTED: "evidence was read and does not hold, or nobody trusted vouches for it: "
+    "REJECTED or UNVERIFIABLE; under `--require clean` also a status that is not clean",
+    Exit.USAGE: "the command line is wrong, or names what does not exist",
+    Exit.MALFORMED: "an input does not parse as the format it claims to be",
+    Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",
+    Exit.BUG: "a bug in greenlight; nothing may be concluded",
+    Exit.REFUSED: "the request was understood and will not be carried out",
+    Exit.INTERRUPTED: "interrupted by the user",
+}
+
+# Numbers of the source documents, each the property of a later command.
+RESERVED: Final[dict[int, str]] = {
+    2: "warnings of the audit, and `platform check` (000)",
+    5: "the audit's branch-protection check (000)",
+    6: "the audit's baseline checks (000)",
+    24: "a policy violation, and the structure lock (004)",
+    78: "a required gate that was skipped (002)",
+}
+
+# Who can do something about it decides the number (greenlight.errors).
+_OF_ERROR: Final[tuple[tuple[type[GreenlightError], Exit], ...]] = (
+    (MalformedError, Exit.MALFORMED),
+    (UsageError, Exit.USAGE),
+    (RejectedError, Exit.REJECTED),
+    (RefusedError, Exit.REFUSED),
+    (StoreError, Exit.UNAVAILABLE),
+)
+
+
+def exit_code_for(error: BaseException) -> Exit:
+    """Return the exit code of a command that ended with ``error``."""
+    if isinstance(error, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    for cls, code in _OF_ERROR:
+        if isinstance(error, cls):
+            return code
+    return Exit.BUG
