@@ -11,8 +11,9 @@ What comes out is not believed: ``store.objects`` hashes every object it hands o
 from __future__ import annotations
 
 import struct
+import weakref
 import zlib
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ class Packs(AbstractContextManager["Packs"]):
         self._objects = objects
         self._format = object_format
         self._opened: DiskObjectStore | None = None
+        self._finalizer: weakref.finalize[..., Packs] | None = None
 
     def read(self, oid: str) -> tuple[str, bytes]:
         """Return kind and body of an object, not yet verified.
@@ -90,13 +92,22 @@ class Packs(AbstractContextManager["Packs"]):
             self._opened = DiskObjectStore(
                 str(self._objects), object_format=OBJECT_FORMATS[self._format]
             )
+            # At the latest when the interpreter ends: dulwich complains aloud otherwise.
+            self._finalizer = weakref.finalize(self, _close, self._opened)
         return self._opened
 
     def close(self) -> None:
         """Give file handles and maps back; the next read opens them again."""
-        opened, self._opened = self._opened, None
-        if opened is not None:
-            opened.close()
+        self._opened = None
+        if self._finalizer is not None:
+            self._finalizer()
+            self._finalizer = None
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _close(opened: DiskObjectStore) -> None:
+    # After damage, an exception may still hold a piece of a map, which then cannot be closed.
+    with suppress(BufferError, OSError):
+        opened.close()
