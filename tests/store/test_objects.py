@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -166,7 +168,7 @@ def test_system_refuses(store, monkeypatch, number, code, call):
     made = []
     real = getattr(durable.os, call)
 
-    def refuse(*arguments, **more):
+    def refuse(*arguments):
         if call == "close":
             real(*arguments)
         made.append(arguments)
@@ -245,7 +247,13 @@ def test_packs_replaced_while_open(store, git):
     old = list((store.git_dir / "objects/pack").iterdir())
     more = store.objects.write("blob", b"more")
     store.objects.flush()
-    git("pack-objects", "-q", "objects/pack/pack", cwd=store.git_dir, data=names + f"\n{more}".encode())
+    git(
+        "pack-objects",
+        "-q",
+        "objects/pack/pack",
+        cwd=store.git_dir,
+        data=names + f"\n{more}".encode(),
+    )
     git("prune-packed", "-q", cwd=store.git_dir)
     for path in old:
         path.unlink()
@@ -279,9 +287,6 @@ def test_damaged_pack(store, git):
 
 def test_new_store_never_loads_dulwich(tmp_path):
     """Sealing into and reading from a store without packs does not pay for dulwich."""
-    import subprocess
-    import sys
-
     code = (
         "import sys; from pathlib import Path\n"
         "from greenlight.store.repository import create_store\n"
