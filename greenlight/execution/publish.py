@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from greenlight.primitives.text import escape
 
 DIRECTORY_MODE: Final = 0o755  # of folders made on the way
 
+_FRESH: Final = re.compile(r"\.greenlight-[0-9a-f]{32}\.tmp")
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -113,17 +115,25 @@ def _folder_of(root: Path, path: str, change: Change, made: list[str]) -> Iterat
     """Open the folder that holds ``path``, alone among greenlight's publishers."""
     top = open_root(root)
     try:
-        with contextlib.suppress(OSError):  # NFS cannot lock a folder: a courtesy, not a proof
-            fcntl.flock(top, fcntl.LOCK_EX)
         create = DIRECTORY_MODE if change is Change.CREATE else None
         directory = open_beneath(top, path.split("/")[:-1], create=create, created=made)
         try:
+            with contextlib.suppress(OSError):  # NFS cannot lock a folder: a courtesy, no proof
+                fcntl.flock(directory, fcntl.LOCK_EX)
+                _remove_stale(directory)
             yield directory
             _sync_made(top, made)
         finally:
             os.close(directory)
     finally:
         os.close(top)
+
+
+def _remove_stale(directory: int) -> None:
+    """Remove what a killed publisher left: who holds the lock is the only one at work."""
+    for name in os.listdir(directory):
+        if _FRESH.fullmatch(name):
+            os.unlink(name, dir_fd=directory)
 
 
 def _require_expected(
@@ -142,7 +152,7 @@ def _require_expected(
 def _write(directory: int, path: str, data: bytes, mode: int, before: FileState) -> None:
     """Give the name a finished file; where nothing stood before, only if still nothing does."""
     name = path.rpartition("/")[2]
-    fresh = f".greenlight-{secrets.token_hex(8)}.tmp"
+    fresh = f".greenlight-{secrets.token_hex(16)}.tmp"  # as in _FRESH
     try:
         write_file(directory, fresh, data, mode)
         _sync(directory, fresh)

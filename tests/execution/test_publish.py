@@ -172,6 +172,19 @@ def test_a_change_during_the_write_is_noticed(tmp_path: Path, monkeypatch: pytes
     assert [entry.name for entry in tmp_path.iterdir()] == ["f"]
 
 
+def test_what_a_killed_publisher_left_is_removed(tmp_path: Path):
+    """By the next one, who is alone while it holds the lock; nothing else is touched."""
+    stale = tmp_path / f".greenlight-{'0' * 32}.tmp"
+    for path in (stale, tmp_path / ".greenlight-notes.tmp", tmp_path / ".greenlight-1.tmp"):
+        path.touch()
+    publish_file(b"1", "0644", tmp_path, "f", change="create", expected_before=ABSENT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".greenlight-1.tmp",
+        ".greenlight-notes.tmp",
+        "f",
+    ]
+
+
 def test_a_sync_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What may not be on disk is never reported as published."""
 
