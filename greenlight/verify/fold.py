@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError
+from greenlight.errors import MalformedError, RejectedError
 from greenlight.model.entry import CONTENT_TYPE, Body, Entry, decode_entry
 from greenlight.model.grant import Grant
 from greenlight.model.kinds import NOT_EXECUTED, ClockCorrected, PacketSealed, RunOpened
@@ -83,8 +83,8 @@ class Folding:
         try:
             entry = decode_entry(record.entry)
             self._effect(record, entry)
-        except (MalformedError, _Void) as error:
-            code = Code.ENTRY_VOID if isinstance(error, MalformedError) else error.code
+        except (MalformedError, RejectedError, _Void) as error:
+            code = error.code if isinstance(error, _Void) else Code.ENTRY_VOID
             kind, uuid = ("", "") if entry is None else (entry.kind, entry.uuid)
             self.state.voids.append(Void(record.index, kind, uuid, code, str(error)))
         self.state.size = record.index + 1
