@@ -30,13 +30,26 @@ def remove_tree(folder: Path) -> tuple[str, ...]:
     Raises:
         StoreError: ``folder`` itself cannot be opened.
     """
-    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        top = _open(parent, folder.name)
+        parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise fault(error, str(folder)) from error
+    try:
+        return remove_at(parent, folder.name)
     finally:
         os.close(parent)
+
+
+def remove_at(parent: int, name: str) -> tuple[str, ...]:
+    """Remove the folder ``name`` of an open folder, as ``remove_tree`` does.
+
+    Raises:
+        StoreError: It cannot be opened: absent, a link, or no folder.
+    """
+    try:
+        top = _open(parent, name)
+    except OSError as error:
+        raise fault(error, name) from error
     left: tuple[str, ...] = ()
     try:
         for _ in range(_PASSES):
@@ -46,9 +59,9 @@ def remove_tree(folder: Path) -> tuple[str, ...]:
     finally:
         os.close(top)
     try:
-        folder.rmdir()
+        os.rmdir(name, dir_fd=parent)
     except OSError as error:
-        return left or (f"{escape(folder.name)}: {(error.strerror or '').lower()}",)
+        return left or (f"{escape(name)}: {(error.strerror or '').lower()}",)
     return ()
 
 
