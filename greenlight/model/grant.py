@@ -11,10 +11,13 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.model.body import GrantId, LaneOrAll, MaybeTime, RunMode, read_body, require_ordered
 from greenlight.model.codec import to_plain
-from greenlight.model.fields import KeyUri, Label, Note, Range
+from greenlight.model.fields import KeyUri, Label, Range, Text
 from greenlight.primitives.timestamp import parse_seconds
 
 MAX_USES = 1_000_000  # a number a person means; more is no limit at all
+Operation = Annotated[
+    str, Text(r"\*|[A-Za-z0-9](?:[A-Za-z0-9_./:-]{0,126}[A-Za-z0-9_])?", "an operation, or *")
+]
 MAX_OPERATIONS = 256  # 001 names sixteen surfaces and fewer operations
 
 
@@ -26,9 +29,10 @@ class Grant:
         grant: Id, a slug or UUID.
         lane: Lane slug, or ``*`` for every lane.
         executor: Thumbprint URI of the key that may open runs under it.
-        authority: In words, who may decide this and why.
-        delegation: In words, how it came to the executor.
-        operations: Labels of what may be done; sorted, unique.
+        authority: Label of the authority that is given.
+        delegation: Label of the delegation by which it came to the executor.
+        operations: Labels of what may be done; sorted, unique; ``*`` is every tool operation
+            that the lane names, never the lifting of a blocker.
         modes: Modes a run may have; sorted, unique, at least one.
         not_before: First moment, or empty.
         expires: First moment after it, or empty.
@@ -43,9 +47,9 @@ class Grant:
     grant: GrantId
     lane: LaneOrAll
     executor: KeyUri
-    authority: Note
-    delegation: Note
-    operations: tuple[Label, ...]
+    authority: Label
+    delegation: Label
+    operations: tuple[Operation, ...]
     modes: tuple[RunMode, ...]
     not_before: MaybeTime
     expires: MaybeTime

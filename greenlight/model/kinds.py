@@ -27,6 +27,7 @@ from greenlight.model.body import (
 from greenlight.model.codec import to_plain
 from greenlight.model.fields import DigestText, PacketId, Range, Uuid
 from greenlight.model.grant import MAX_USES
+from greenlight.model.words import packet_id
 from greenlight.primitives.timestamp import parse_micros
 
 NOT_EXECUTED = "NOT_EXECUTED"
@@ -180,5 +181,5 @@ class ClockCorrected:
 
 
 def _require_packet_id(packet: str, lane: str, run: str) -> None:
-    if packet != f"{lane}/{run}":
-        raise MalformedError(Code.MALFORMED, "a packet's id is its lane, a slash and its run")
+    if packet != packet_id(lane, run):
+        raise MalformedError(Code.MALFORMED, "a packet's id is its lane, a hyphen and its run")

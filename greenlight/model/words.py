@@ -21,3 +21,8 @@ class Status(StrEnum):
     APPLIED_NOT_CLEAN = "APPLIED_NOT_CLEAN"
     STOPPED = "STOPPED"
     NOT_EXECUTED = "NOT_EXECUTED"
+
+
+def packet_id(lane: str, run_id: str) -> str:
+    """Return the id that addresses a packet, known before its tree is."""
+    return f"{lane}-{run_id}"

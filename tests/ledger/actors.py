@@ -43,7 +43,7 @@ def grant(grant_id: str = "g1", **more: object) -> Grant:
         "lane": LANE,
         "executor": EXECUTOR.public.uri,
         "authority": "IMPLEMENTATION_EXECUTION_NO_PRODUCTION",
-        "delegation": "",
+        "delegation": "EXECUTION_DELEGATION",
         "operations": (),
         "modes": ("staging",),
         "not_before": "",
