@@ -16,12 +16,16 @@ class GreenlightError(Exception):
     Attributes:
         code: The stable word for what is wrong.
         hint: What the user could do next, or None.
+        codes: Everything that was wrong, where several things were looked at; ``code`` first.
     """
 
-    def __init__(self, code: Code, message: str, *, hint: str | None = None) -> None:
+    def __init__(
+        self, code: Code, message: str, *, hint: str | None = None, codes: tuple[Code, ...] = ()
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.hint = hint
+        self.codes = codes or (code,)
 
 
 class MalformedError(GreenlightError):

@@ -53,6 +53,13 @@ TimeText = Annotated[
         "a UTC time 2026-01-31T23:59:59Z",
     ),
 ]
+MaybeTime = Annotated[
+    str,
+    Text(
+        r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?",
+        "a UTC time 2026-01-31T23:59:59Z, or none",
+    ),
+]
 Slug = Annotated[str, Text(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?", "a slug of a-z, 0-9 and -")]
 Label = Annotated[
     str, Text(r"[A-Za-z0-9](?:[A-Za-z0-9_./:-]{0,126}[A-Za-z0-9_])?", "a label without spaces")

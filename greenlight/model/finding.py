@@ -72,7 +72,9 @@ class Report:
             RejectedError: There is at least one finding; it carries the first one's code.
         """
         if not self.clean:
-            raise RejectedError(self.findings[0].code, "; ".join(map(str, self.findings)))
+            raise RejectedError(
+                self.findings[0].code, "; ".join(map(str, self.findings)), codes=self.codes
+            )
 
     def __bool__(self) -> NoReturn:
         # ``if report:`` reads as success and would be true for every report.

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from greenlight.codes import Code
 from greenlight.model.codec import name_of
 from greenlight.model.documents import DOCUMENTS
+from greenlight.model.finding import Finding
 from greenlight.primitives.gittree import blob_id, tree_id
 
 ARTIFACTS = "artifacts/"
@@ -58,13 +58,13 @@ class Packet:
         files: A fact for every file of ``packet/``, by path.
         texts: The bytes of those that are read: everything outside ``artifacts/``.
         seal: The files of ``seal/``, whole.
-        refused: Places that could not be read as a packet, each with the reason.
+        refused: What could not be read as part of a packet.
     """
 
     files: Mapping[str, FileFact]
     texts: Mapping[str, bytes]
     seal: Mapping[str, bytes]
-    refused: tuple[tuple[str, Code], ...] = ()
+    refused: tuple[Finding, ...] = ()
 
     @classmethod
     def of(cls, files: Mapping[str, bytes], seal: Mapping[str, bytes]) -> Packet:
@@ -80,11 +80,6 @@ class Packet:
     @property
     def byte_count(self) -> int:
         return sum(fact.size for fact in self.files.values())
-
-
-def packet_id(lane: str, run_id: str) -> str:
-    """Return the id that addresses a packet, known before its tree is."""
-    return f"{lane}-{run_id}"
 
 
 def is_text(path: str) -> bool:

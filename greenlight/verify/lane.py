@@ -24,8 +24,11 @@ from greenlight.model.lane import (
     ORDER,
     PIN_RULE,
     Builtin,
+    EnvironmentRules,
     InputKind,
     Lane,
+    Rollback,
+    Step,
     Treatment,
     Undo,
     complete_steps,
@@ -36,7 +39,7 @@ from greenlight.primitives.packet_path import path_problem
 from greenlight.verify.derive.scope_lock import contradictions, isolated, overlap
 
 UPLOAD = "upload_document"  # the tool operation that publishing is (001:38)
-MAX_TICKETS = 10_000  # a range is claimed key by key in one ledger entry
+MAX_TICKETS = 1024  # as model.kinds: a range is claimed key by key in one ledger entry
 
 
 def check_lane(lane: Lane) -> list[Finding]:
@@ -47,10 +50,12 @@ def check_lane(lane: Lane) -> list[Finding]:
         *_paths(lane),
         *_inputs(lane),
         *_steps(lane),
+        *_command_lists(lane),
         *_order(lane),
         *_touches(lane),
         *_tools(lane),
         *_scope(lane),
+        *_other_ways(lane),
         *_locked(lane),
         *_tickets(lane),
     ]
@@ -139,11 +144,39 @@ def _steps(lane: Lane) -> Iterator[Finding]:  # 3
         if step.shell and not step.command:
             yield _malformed(f"{where}/shell", "a command beside it", "none")
         if step.builtin is Builtin.PUBLISH:
-            if len(step.touches) != 1:
-                found = str(len(step.touches))
-                yield _malformed(f"{where}/touches", "the one surface it publishes", found)
+            yield from _publishing(lane, step, where)
         elif step.document:
             yield _malformed(f"{where}/document", "none, but for publish", repr(step.document))
+
+
+def _command_lists(lane: Lane) -> Iterator[Finding]:  # 3
+    rollback = lane.rollback or Rollback()
+    for group, commands in (("steps", rollback.steps), ("views", rollback.views)):
+        for i, command in enumerate(commands):
+            if not command.run:
+                yield _malformed(f"/rollback/{group}/{i}/run", "an argument vector", "nothing")
+    built_in = [step.builtin for step in lane.steps if step.builtin not in (None, Builtin.PUBLISH)]
+    for builtin, count in Counter(built_in).items():
+        if count > 1:
+            yield _malformed("/steps", f"{builtin} once", f"{count} times")
+
+
+def _publishing(lane: Lane, step: Step, where: str) -> Iterator[Finding]:
+    if len(step.touches) != 1:
+        found = str(len(step.touches))
+        yield _malformed(f"{where}/touches", "the one surface it publishes", found)
+        return
+    name = step.touches[0]
+    surface = next((surface for surface in lane.allowed if surface.id == name), None)
+    if surface is None:
+        return  # _touches says so
+    if not surface.publish:
+        yield _malformed(f"{where}/touches/0", "a surface with publish: true", name)
+    if sum(name in s.touches for s in lane.steps if s.builtin is Builtin.PUBLISH) > 1:
+        yield _malformed(f"{where}/touches/0", "a surface that is published once", name)
+    if step.document and (set("*?") & set(surface.path) or surface.change is Change.DELETE):
+        expected = "a surface of one path that is created or modified"
+        yield _malformed(f"{where}/document", expected, f"{surface.change.value} {surface.path}")
 
 
 def _order(lane: Lane) -> Iterator[Finding]:  # 4
@@ -173,6 +206,20 @@ def _touches(lane: Lane) -> Iterator[Finding]:  # 5
             elif name not in allowed:
                 code = Code.SURFACE_NOT_IN_SCOPE
                 yield Finding(code, where, "a surface that the scope names", name)
+    for where, run in _vectors(lane):
+        name = run[0].rpartition("/")[2] if run else ""
+        for surface in lane.forbidden:
+            if name in surface.programs:
+                code = REJECTS[surface.surface_class]
+                yield Finding(code, where, f"no program that {surface.id} forbids", name)
+
+
+def _vectors(lane: Lane) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield every argument vector with its place."""
+    yield from ((f"/steps/{i}/run", step.run) for i, step in enumerate(lane.steps))
+    rollback = lane.rollback or Rollback()
+    yield from ((f"/rollback/steps/{i}/run", c.run) for i, c in enumerate(rollback.steps))
+    yield from ((f"/rollback/views/{i}/run", c.run) for i, c in enumerate(rollback.views))
 
 
 def _tools(lane: Lane) -> Iterator[Finding]:  # 6
@@ -196,16 +243,29 @@ def _scope(lane: Lane) -> Iterator[Finding]:  # 7
     for allowed, forbidden in contradictions(lane):
         code = Code.SCOPE_CONTRADICTION
         yield Finding(code, "/allowed", f"nothing that {forbidden} forbids", allowed)
-    for i, row in enumerate(lane.planning):
-        if not isolated(lane, row):
+    for i, plan in enumerate(lane.planning):
+        if not isolated(lane, plan):
             code = Code.SCOPE_CONTRADICTION
-            yield Finding(code, f"/planning/{i}", "isolated from what is allowed", row.name)
+            yield Finding(code, f"/planning/{i}", "isolated from what is allowed", plan.name)
     for i, surface in enumerate(lane.allowed):
         if surface.undo is Undo.DELETE and surface.change is not Change.CREATE:
             found = surface.change.value
             yield _malformed(f"/allowed/{i}/undo", "delete only for create", found)
         if surface.undo is Undo.RUN and not (lane.rollback and lane.rollback.steps):
             yield _malformed(f"/allowed/{i}/undo", "rollback steps to run", "none")
+
+
+def _other_ways(lane: Lane) -> Iterator[Finding]:  # 7, for what is no path
+    rules = lane.environment or EnvironmentRules()
+    given = (*rules.allow, *(setting.name for setting in rules.set))
+    for row in lane.forbidden:
+        for name in sorted(set(given).intersection(row.variables)):
+            code = REJECTS[row.surface_class]
+            yield Finding(code, "/environment", f"no variable that {row.id} forbids", name)
+        for tool in lane.tools:
+            if any(tool_matches(p, tool) or tool_matches(tool, p) for p in row.tools):
+                code = Code.SCOPE_CONTRADICTION
+                yield Finding(code, "/tools", f"nothing that {row.id} forbids", tool)
 
 
 def _locked(lane: Lane) -> Iterator[Finding]:  # 8

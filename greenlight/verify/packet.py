@@ -47,7 +47,7 @@ from greenlight.primitives.limits import MAX_PACKET_BYTES, MAX_PACKET_FILES
 from greenlight.primitives.manifest import parse_manifest
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
-from greenlight.verify.claims import verify_applied, verify_consistency
+from greenlight.verify.claims import verify_admissible, verify_applied, verify_consistency
 from greenlight.verify.derive.external import derive_external_header
 from greenlight.verify.derive.packet import Derived, derive_packet
 from greenlight.verify.derive.report import render_report
@@ -112,8 +112,7 @@ def verify_packet(packet: Packet, published: Published) -> PacketVerdict:
 
 
 def _paths(packet: Packet) -> Iterator[Finding]:  # (1)
-    for where, code in packet.refused:
-        yield Finding(code, escape(where), "something a packet may hold", code.meaning)
+    yield from packet.refused
     for path in sorted(packet.files):
         if (problem := path_problem(path)) is not None:
             yield Finding(
@@ -218,6 +217,10 @@ def _executed(
     evidence = evidence_of(parsed, packet.texts, published.frozen)
     if evidence is None:
         return None, []  # a finding of step (6) says what is missing or unreadable
+    findings = verify_admissible(evidence.lane)
+    if findings:
+        # No run was ever opened with such a lane, and no time is spent on what it says.
+        return None, findings
     derived = derive_packet(evidence)
     findings = verify_consistency(evidence, derived, packet.files)  # (8)
     findings += _lineage(evidence.lane.lineage, statement)

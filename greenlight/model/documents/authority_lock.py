@@ -9,8 +9,8 @@ from greenlight.model.fields import (
     Label,
     Line,
     MaybeDigest,
+    MaybeTime,
     Slug,
-    TimeText,
     Uuid,
     derived,
     document,
@@ -46,8 +46,8 @@ class AuthorityLock:
     trust_root: DigestText = recorded("SHA-256 of record 0 of the ledger.")
     use: Count = recorded("Which use of the grant this run spent, from 1.")
     max_uses: Count = recorded("How many uses it has.")
-    not_before: TimeText = recorded("From when it holds.")
-    expires: TimeText = recorded("Until when it holds, this moment excluded.")
+    not_before: MaybeTime = recorded("From when it holds; none for always.")
+    expires: MaybeTime = recorded("Until when it holds, this moment excluded; none for ever.")
     modes: tuple[Line, ...] = recorded("Modes it covers.")
     operations: tuple[Line, ...] = recorded("Tool operations it covers; `*` is all the lane names.")
     chain: tuple[Delegation, ...] = recorded("From the owner to the executor.")

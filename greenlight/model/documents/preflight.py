@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from greenlight.model.documents.words import Result
-from greenlight.model.fields import Line, MaybeDigest, Note, derived, document, recorded, value
+from greenlight.model.fields import (
+    Count,
+    Line,
+    MaybeDigest,
+    Note,
+    derived,
+    document,
+    recorded,
+    value,
+)
 from greenlight.model.lane import InputKind, Treatment
 
 
@@ -19,6 +28,8 @@ class PreflightRow:
     found: MaybeDigest = recorded("Digest it had; none where it was only referenced and is absent.")
     contains: Note = derived("For a verdict: the words that must stand in it.")
     contained: bool = recorded("Whether they did.")
+    bytes: Count = recorded("Length of what was read.")
+    artifact: Note = recorded("Where the packet keeps what was read; none for a packet.")
     reverified: Note = recorded("For a reconstructed packet: what was run again, and the result.")
     result: Result = derived("PASS only where found is expected and the words stood there.")
 

@@ -25,11 +25,24 @@ from greenlight.model.documents.bad_input_probes import ProbeRow
 from greenlight.model.documents.lineage import LineageRow
 from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.preflight import PreflightRow
+from greenlight.model.documents.publication import PublishedRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
 from greenlight.model.documents.rollback_proof import ProductionRollback
 from greenlight.model.documents.words import Result
 from greenlight.model.evidence import Evidence
-from greenlight.model.lane import Input, InputKind, Lane, LanePin, Prior, Treatment
+from greenlight.model.lane import (
+    Builtin,
+    Input,
+    InputKind,
+    Lane,
+    LanePin,
+    Prior,
+    Rollback,
+    Treatment,
+    Undo,
+)
+from greenlight.model.snapshot import FileState
+from greenlight.model.surface import matches
 from greenlight.verify.probe_classes import ACCEPTED, PROBES
 from greenlight.verify.rollback import verify_rollback
 
@@ -70,6 +83,8 @@ def _input(wanted: Input, seen: PreflightRow | None) -> PreflightRow:
     right = found == wanted.digest and (contained or not wanted.contains)
     if wanted.treatment is Treatment.REFERENCE and not found:
         right = True  # named, not read; the row says so by having no digest
+    if wanted.treatment is Treatment.RECONSTRUCT and not (seen and seen.reverified):
+        right = False
     return PreflightRow(
         name=wanted.name,
         kind=wanted.kind,
@@ -79,6 +94,8 @@ def _input(wanted: Input, seen: PreflightRow | None) -> PreflightRow:
         found=found,
         contains=wanted.contains,
         contained=contained,
+        bytes=seen.bytes if seen else 0,
+        artifact=seen.artifact if seen else "",
         reverified=seen.reverified if seen else "",
         result=Result.of(bool(seen) and right),
     )
@@ -107,7 +124,8 @@ def derive_rollback_proof(evidence: Evidence) -> RollbackProof:
     """Let the validator judge the proof; without one the result is UNKNOWN."""
     proof = evidence.rollback
     findings = verify_rollback(proof, changed_paths(evidence))
-    result = Result.of(not findings) if proof.reached else Result.UNKNOWN
+    good = not findings and _is_complete(proof, evidence.lane)
+    result = Result.of(good) if proof.reached else Result.UNKNOWN
     status = (
         ProductionRollback.REQUIRED
         if evidence.lane.mode == "prod"
@@ -116,14 +134,22 @@ def derive_rollback_proof(evidence: Evidence) -> RollbackProof:
     return replace(proof, production_rollback_status=status, result=result)
 
 
+def _is_complete(proof: RollbackProof, lane: Lane) -> bool:
+    """Report whether every undo step and every view of the lane has its row."""
+    rollback = lane.rollback or Rollback()
+    undone = any(surface.undo is Undo.RUN for surface in lane.allowed)
+    undo = [command.id for command in rollback.steps] if undone else []
+    views = [command.id for command in rollback.views]
+    return [row.id for row in proof.undo] == undo and [row.id for row in proof.views] == views
+
+
 def changed_paths(evidence: Evidence) -> tuple[str, ...]:
     """Return every path that the outcomes say has changed."""
     return tuple(row.path for row in evidence.outcomes.mutations)
 
 
-def derive_probes(evidence: Evidence) -> BadInputProbes:
+def judge_probes(probes: BadInputProbes) -> BadInputProbes:
     """Judge the probes: fifteen refused with their codes, nothing left, control accepted."""
-    probes = evidence.probes
     rows = tuple(replace(row, result=Result.of(_closed(row))) for row in probes.probes)
     closed = sum(row.result is Result.PASS for row in rows)
     sent = [(row.number, row.probe_class, row.expected) for row in rows]
@@ -155,13 +181,36 @@ def derive_scan(evidence: Evidence) -> SecretScan:
 
 def derive_publication(evidence: Evidence) -> Publication:
     """Judge each publication by what was read back."""
+    applied = {row.path: row.after for row in evidence.outcomes.mutations}
     rows = tuple(
-        replace(row, result=Result.of(row.read_back == row.published and not row.code))
+        replace(row, result=Result.of(_is_published(row, applied.get(row.path))))
         for row in evidence.publication.published
     )
-    return Publication(
-        published=rows, result=Result.of(all(row.result is Result.PASS for row in rows))
+    due = due_publications(evidence) - {(row.step, row.path) for row in rows}
+    good = not due and all(row.result is Result.PASS for row in rows)
+    return Publication(published=rows, result=Result.of(good))
+
+
+def _is_published(row: PublishedRow, applied: FileState | None) -> bool:
+    """Report whether what was proven is what is there; a mode may be the target's own."""
+    proven = applied is not None and (applied.kind, applied.digest) == (
+        row.published.kind,
+        row.published.digest,
     )
+    return proven and row.read_back == row.published and not row.code
+
+
+def due_publications(evidence: Evidence) -> set[tuple[str, str]]:
+    """Return (step, path) of every file that the plan lets leave the workspace."""
+    surfaces = {surface.id: surface for surface in evidence.lane.allowed}
+    return {
+        (step.id, row.path)
+        for step in evidence.lane.steps
+        if step.builtin is Builtin.PUBLISH
+        for row in evidence.outcomes.mutations
+        if "file" in (row.before.kind, row.after.kind)
+        and matches(surfaces[step.touches[0]].path, row.path)
+    }
 
 
 def derive_lineage(evidence: Evidence) -> Lineage:

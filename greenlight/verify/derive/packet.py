@@ -23,11 +23,11 @@ from greenlight.verify.derive.checked import (
     derive_lineage,
     derive_pins,
     derive_preflight,
-    derive_probes,
     derive_publication,
     derive_rollback_proof,
     derive_scan,
     derive_tickets,
+    judge_probes,
 )
 from greenlight.verify.derive.execution_plan import derive_execution_plan
 from greenlight.verify.derive.forbidden_surface_proof import derive_forbidden_surface_proof
@@ -73,7 +73,7 @@ def judge(evidence: Evidence) -> Evidence:
         environment=derive_environment(evidence),
         pins=derive_pins(evidence),
         rollback=derive_rollback_proof(evidence),
-        probes=derive_probes(evidence),
+        probes=judge_probes(evidence.probes),
         scan=derive_scan(evidence),
         publication=derive_publication(evidence),
         tickets=derive_tickets(evidence),

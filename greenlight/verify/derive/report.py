@@ -6,6 +6,7 @@ and compares bytes, so nobody can write a friendlier one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from greenlight.model.evidence import Evidence
@@ -42,7 +43,7 @@ def _head(derived: Derived) -> Iterator[str]:
     yield f"- Final status: {header.final_status}"
     yield f"- Status: {header.status.value}; review: {derived.review.verdict.value}"
     yield f"- Delegation consumed: {cell(header.delegation_consumed)}"
-    yield f"- Authority: {header.authority}"
+    yield f"- Authority: {cell(header.authority)}"
     yield f"- Mode: {header.mode.value}"
     yield (
         f"- Production mutation: {header.production_mutation.value} · "
@@ -154,7 +155,7 @@ def _blockers(derived: Derived) -> Iterator[str]:
     yield from _table(("id", "state", "resolver", "reason"), rows)
     yield ""
     yield f"Pending: {cell(blockers.pending_fold) or 'nothing'}."
-    yield f"Next decision: {blockers.next_decision}, by {cell(blockers.decided_by)}."
+    yield f"Next decision: {cell(blockers.next_decision)}, by {cell(blockers.decided_by)}."
 
 
 def _self_check(derived: Derived) -> Iterator[str]:
@@ -182,9 +183,13 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
         yield "| none |" + " |" * (len(names) - 1)
 
 
+# What Markdown, as forges read it, makes something of: an underscore within a word and the
+# punctuation of a sentence it does not.  `://` and `www.` would become links, `@` a mention.
+_MARKS = re.compile(
+    r"[\\`*\[\]<>|#~&$@{}]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=:)/(?=/)|(?<=[Ww])\."
+)
+
+
 def cell(text: str) -> str:
     """Make text safe inside a Markdown cell: no control, no markup that renders."""
-    safe = escape(text)
-    for mark in "\\`*_[]<>|#":
-        safe = safe.replace(mark, "\\" + mark)
-    return safe
+    return _MARKS.sub(r"\\\g<0>", escape(text))

@@ -11,12 +11,12 @@ from greenlight.model.documents import (
     Review,
     ScopeLock,
 )
-from greenlight.model.documents.execution_log import StepState
 from greenlight.model.documents.lineage import Presence
 from greenlight.model.documents.review import ReviewCheck, ReviewVerdict
 from greenlight.model.documents.words import Answer, Result
 from greenlight.model.evidence import Evidence
 from greenlight.verify.derive.answers import PRODUCTION, touched
+from greenlight.verify.derive.status import not_done
 
 _OPPOSITE = {Answer.NO: Result.PASS, Answer.YES: Result.FAIL, Answer.UNKNOWN: Result.UNKNOWN}
 
@@ -150,7 +150,7 @@ def _overclaim(evidence: Evidence) -> _Answer:
         "publication.json#/result",
         "secret-scan.json#/result",
     )
-    undone = [row.step for row in evidence.log.steps if row.state is not StepState.DONE]
+    undone = not_done(evidence)
     results = {evidence.publication.result, evidence.scan.result}
     because = (
         f"{len(undone)} steps not done, publication {evidence.publication.result.value}, "

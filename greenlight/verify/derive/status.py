@@ -9,6 +9,7 @@ from greenlight.model.documents.execution_log import StepState
 from greenlight.model.documents.review import ReviewVerdict
 from greenlight.model.documents.words import Answer, Result
 from greenlight.model.evidence import Evidence
+from greenlight.model.lane import complete_steps
 from greenlight.model.words import Mode, Status
 from greenlight.verify.derive.answers import PRODUCTION, REAL_RUN, touched
 
@@ -26,8 +27,6 @@ def derive_status(evidence: Evidence, review: Review) -> Status:
     STOPPED unless every step of the plan is done and every proof that stands before
     publication passed; then clean only where the review is.
     """
-    steps = evidence.log.steps
-    done = bool(steps) and all(row.state is StepState.DONE for row in steps)
     proofs = (
         evidence.preflight.result,
         evidence.rollback.result,
@@ -35,10 +34,17 @@ def derive_status(evidence: Evidence, review: Review) -> Status:
         evidence.probes.result,
         evidence.publication.result,
     )
-    if not done or any(result is not Result.PASS for result in proofs):
+    if not_done(evidence) or any(result is not Result.PASS for result in proofs):
         return Status.STOPPED
     clean = review.verdict is ReviewVerdict.CLEAN
     return Status.APPLIED_CLEAN if clean else Status.APPLIED_NOT_CLEAN
+
+
+def not_done(evidence: Evidence) -> tuple[str, ...]:
+    """Return the steps of the plan that are not done; one without a row is not."""
+    done = {row.step for row in evidence.log.steps if row.state is StepState.DONE}
+    done -= {row.step for row in evidence.log.steps if row.state is not StepState.DONE}
+    return tuple(step.id for step in complete_steps(evidence.lane) if step.id not in done)
 
 
 def derive_header(evidence: Evidence, proof: ForbiddenSurfaceProof, status: Status) -> Header:

@@ -1,0 +1,157 @@
+"""Open a run: admitted, and written into the ledger before its first step."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from greenlight.codes import Code
+from greenlight.errors import RefusedError
+from greenlight.ledger.append import append
+from greenlight.ledger.pin import read_pin
+from greenlight.ledger.read import Ledger, read_ledger, read_records
+from greenlight.model.documents import AuthorityLock
+from greenlight.model.documents.authority_lock import Delegation
+from greenlight.model.entry import sign_entry
+from greenlight.model.kinds import RunOpened
+from greenlight.model.state import GrantState, LedgerState
+from greenlight.model.words import packet_id
+from greenlight.primitives.digest import Digest
+from greenlight.primitives.ed25519 import Signer
+from greenlight.services.admission import Admission, Provider, Request, admit
+from greenlight.store.repository import Store
+from greenlight.verify.derive.checked import ticket_names
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run that was opened; its use of the grant is spent, whatever comes of it.
+
+    Attributes:
+        admission: What was looked at.
+        run_id: UUID of the run.
+        index: Of the ledger record that opened it.
+        authority: The authority lock, as the packet will hold it.
+    """
+
+    admission: Admission
+    run_id: str
+    index: int
+    authority: AuthorityLock
+
+    @property
+    def packet_id(self) -> str:
+        return packet_id(self.admission.lane.lane, self.run_id)
+
+
+def open_run(
+    store: Store,
+    signer: Signer,
+    request: Request,
+    provider: Provider,
+    *,
+    clock: Callable[[], datetime],
+) -> Opened:
+    """Admit a request and open its run; nothing is written where it is refused.
+
+    Raises:
+        RefusedError: With the code of what stands in the way.
+        RejectedError: The ledger is broken.
+        StoreError: The store does not serve.
+    """
+    run_id = str(uuid.uuid4())
+    admitted: list[Admission] = []
+
+    def decide(state: LedgerState, _now: datetime) -> list[bytes]:
+        admission = admit(request, provider, state)
+        admitted[:] = [admission]
+        body = _body(admission, run_id)
+        return [sign_entry(body, uuid=str(uuid.uuid4()), signer=signer)]
+
+    # Refused once before the store is touched, so that a bad request leaves no trace at all.
+    admit(request, provider, current_state(store))
+    appended = append(store, signer, decide, clock=clock)
+    admission = admitted[0]
+    return Opened(
+        admission=admission,
+        run_id=run_id,
+        index=appended.indexes[0],
+        authority=_lock(store, appended.ledger, admission, run_id, signer),
+    )
+
+
+def current_state(store: Store) -> LedgerState:
+    """Return what the pinned ledger amounts to; nothing where none is pinned.
+
+    Raises:
+        RejectedError: The ledger is broken.
+    """
+    pin = read_pin(store)
+    if pin is None:
+        return LedgerState()
+    ledger = read_ledger(store, pin.ref, pin=pin)
+    ledger.require()
+    return ledger.state
+
+
+def _body(admission: Admission, run_id: str) -> RunOpened:
+    grant = _held(admission).grant
+    return RunOpened(
+        run=run_id,
+        packet=packet_id(admission.lane.lane, run_id),
+        lane=admission.lane.lane,
+        mode=admission.lane.mode,
+        grant=grant.grant,
+        use=admission.use,
+        lane_digest=admission.lane_digest,
+        tickets=tuple(sorted(ticket_names(admission.lane))),
+    )
+
+
+def _held(admission: Admission) -> GrantState:
+    if admission.grant is None:
+        raise RefusedError(
+            Code.MODE_REFUSED,
+            "a dry run opens no run: it only shows its plan",
+            hint="greenlight run LANE --plan",
+        )
+    return admission.grant
+
+
+def _lock(
+    store: Store, ledger: Ledger, admission: Admission, run_id: str, signer: Signer
+) -> AuthorityLock:
+    held = _held(admission)
+    grant = held.grant
+    record = next(read_records(store, ledger, held.index, held.index + 1))
+    lane = admission.lane
+    return AuthorityLock(
+        lane=lane.lane,
+        run_id=run_id,
+        authority=grant.authority,
+        delegation=grant.delegation,
+        grant=grant.grant,
+        grant_record=str(Digest.of(record)),
+        trust_root="sha256:" + ledger.head.origin.partition("/")[2],
+        use=admission.use,
+        max_uses=grant.max_uses,
+        not_before=grant.not_before,
+        expires=grant.expires,
+        modes=grant.modes,
+        operations=grant.operations,
+        chain=(
+            Delegation(
+                giver=held.issuer,
+                giver_role="owner",
+                taker=signer.public.uri,
+                taker_role="executor",
+            ),
+        ),
+        lane_digest=admission.lane_digest,
+        production=False,
+        satisfies=lane.satisfies,
+        hands_on=lane.hands_on,
+        not_authority=lane.not_authority,
+    )

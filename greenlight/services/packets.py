@@ -1,0 +1,151 @@
+"""Find a packet by what people call it: an id, a prefix, a tree, a commit, a folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import StoreError, UsageError
+from greenlight.execution.packet_folder import read_folder
+from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin
+from greenlight.ledger.projection import find
+from greenlight.ledger.read import Ledger, read_ledger
+from greenlight.model.packet import FileFact, Packet, is_text
+from greenlight.primitives.digest import Digest
+from greenlight.primitives.text import escape
+from greenlight.store.packets import read_packet
+from greenlight.store.repository import Store
+from greenlight.store.shelf import ShelfEntry, shelf_entries
+
+_OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+MIN_PREFIX = 4  # characters: fewer are a slip of the finger
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A packet that was found and read, and not judged yet.
+
+    Attributes:
+        where: What it was found by or in, for people.
+        packet: Its facts, texts and seal.
+        files: Bytes of all its files, by path; only texts where artifacts were not wanted.
+        ledger: Files of ``ledger/`` that came along in a folder; empty from a store.
+        commit: Object id of its packet commit; empty for a folder.
+    """
+
+    where: str
+    packet: Packet
+    files: Mapping[str, bytes]
+    ledger: Mapping[str, bytes]
+    commit: str = ""
+
+
+def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
+    """Find and read one packet.
+
+    Args:
+        store: Where to look; None where there is none, then only a folder can be meant.
+        name: An id, a unique prefix of an id, run or tree, a commit, or a folder.
+        whole: Whether the bytes of artifacts are wanted too.
+
+    Raises:
+        UsageError: PACKET_UNKNOWN, PACKET_AMBIGUOUS.
+        MalformedError: What stands there is no packet.
+        StoreError: It cannot be read.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        found = read_folder(folder, (lambda _: True) if whole else is_text)
+        return Located(name, found.packet, found.kept, found.ledger)
+    if store is None:
+        raise UsageError(
+            Code.PACKET_UNKNOWN,
+            f"{escape(name)}: no such folder, and no store here to look in",
+            hint="give a packet folder, or run this inside a repository with a store",
+        )
+    return read_commit(store, find_commit(store, name))
+
+
+def read_commit(store: Store, commit: str) -> Located:
+    """Read the packet of one packet commit."""
+    stored = read_packet(store, commit)
+    facts = {path: FileFact.of(data) for path, data in stored.files.items()}
+    texts = {path: data for path, data in stored.files.items() if is_text(path)}
+    packet = Packet(facts, texts, stored.seal, stored.problems)
+    return Located(commit, packet, stored.files, {}, commit)
+
+
+def find_commit(store: Store, name: str) -> str:
+    """Return the packet commit that ``name`` names.
+
+    Raises:
+        UsageError: PACKET_UNKNOWN, PACKET_AMBIGUOUS.
+    """
+    shelved = list(shelved_packets(store))
+    trees = (
+        {row.tree for row in find(store, ledger_of(store), name)}
+        if len(name) >= MIN_PREFIX
+        else set()
+    )
+    fitting = {
+        entry.packet_tree: entry.commit
+        for entry in reversed(shelved)
+        if entry.packet_tree in trees or _named(entry, name)
+    }
+    if len(fitting) == 1:
+        return next(iter(fitting.values()))
+    if len(fitting) > 1:
+        raise UsageError(
+            Code.PACKET_AMBIGUOUS,
+            f"{escape(name)} fits {len(fitting)} packets: {', '.join(sorted(fitting)[:3])} …",
+            hint="give more of it; greenlight log shows them all",
+        )
+    if trees:
+        raise StoreError(
+            Code.PACKET_MISSING,
+            f"the ledger knows {escape(name)}, but its bytes are not on a shelf here",
+            hint="git fetch REMOTE 'refs/greenlight/shelf/*:refs/greenlight/shelf/*'",
+        )
+    if _OID.fullmatch(name) and _is_commit(store, name):
+        return name
+    raise UsageError(
+        Code.PACKET_UNKNOWN,
+        f"no packet {escape(name)} in this store",
+        hint="greenlight log shows the packets that are here",
+    )
+
+
+def _named(entry: ShelfEntry, name: str) -> bool:
+    if len(name) < MIN_PREFIX:
+        return False
+    digits = entry.packet_tree.removeprefix("sha256:")
+    names = (entry.packet_id, entry.packet_id[-36:], entry.packet_tree, digits, entry.commit)
+    return any(known.startswith(name) for known in names)
+
+
+def _is_commit(store: Store, oid: str) -> bool:
+    try:
+        kind, _ = store.objects.read(oid)
+    except StoreError:
+        return False
+    return kind == "commit"
+
+
+def shelved_packets(store: Store) -> Iterator[ShelfEntry]:
+    """Yield the packets on the shelves, newest first; a damaged shelf is passed over.
+
+    ``verify --all`` reports what is wrong with a shelf; looking a packet up need not.
+    """
+    return (entry for entry in shelf_entries(store) if isinstance(entry, ShelfEntry))
+
+
+def ledger_of(store: Store, root: Digest | None = None) -> Ledger:
+    """Read the store's ledger, held against ``root``, or else against what is pinned here."""
+    pin = read_pin(store)
+    if root is not None and (pin is None or pin.digest != root):
+        # What was given counts: a fresh clone has no pin, and another's is not asked.
+        pin = Pin.of(root, DEFAULT_REF if pin is None else pin.ref)
+    return read_ledger(store, DEFAULT_REF if pin is None else pin.ref, pin=pin)

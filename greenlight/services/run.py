@@ -1,0 +1,349 @@
+"""Run a lane: admitted, opened, staged, proven, published, judged, sealed.
+
+Before the run is open a refusal writes nothing.  After it everything that happened is
+sealed, failures too; only a crash leaves a run without a packet, which shows as
+ABANDONED, with its use of the grant spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import GreenlightError, RefusedError
+from greenlight.execution.confinement import Confinement
+from greenlight.execution.host import facts
+from greenlight.execution.publish import publish_file
+from greenlight.execution.quarantine import keep
+from greenlight.execution.workspace import Workspace
+from greenlight.model.codec import draft
+from greenlight.model.documents import (
+    BadInputProbes,
+    Environment,
+    ExecutionLog,
+    Header,
+    Lineage,
+    Preflight,
+    RollbackGate,
+    SecretScan,
+)
+from greenlight.model.documents.environment import Fact, GradeRow
+from greenlight.model.documents.lineage import Presence
+from greenlight.model.documents.publication import PublishedRow
+from greenlight.model.documents.secret_scan import Hit
+from greenlight.model.evidence import Evidence
+from greenlight.model.lane import AllowedSurface, Lane, Step
+from greenlight.model.surface import matches
+from greenlight.model.words import Status
+from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.timestamp import format_seconds
+from greenlight.services.admission import Examined, Provider, Request, examine
+from greenlight.services.closing import close_packet
+from greenlight.services.execute import Executed, Execution, StepFailed
+from greenlight.services.opening import Opened, current_state, open_run
+from greenlight.services.probes import send_probes
+from greenlight.services.published import judges, published
+from greenlight.services.scanning import find_in_documents, scan_artifacts, withheld_paths
+from greenlight.services.sealing import Sealed, seal_files
+from greenlight.services.sources import describe_sources, source_artifacts
+from greenlight.services.staging import Staging
+from greenlight.store.repository import Store
+from greenlight.verify.derive.packet import Derived
+
+REDACTED = "withheld: it holds a secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The outside world of a run.
+
+    Attributes:
+        store: Where the packet goes.
+        signer: The executor's key.
+        confinement: What steps run in.
+        clock: The time of this machine, aware.
+        variables: The caller's environment; only what the lane allows is read.
+        parent: Where workspaces are made; None for the system's place.
+        on_step: Told each step's id as it begins.
+    """
+
+    store: Store
+    signer: Signer
+    confinement: Confinement
+    clock: Callable[[], datetime]
+    variables: Mapping[str, str]
+    parent: Path | None = None
+    on_step: Callable[[str], None] = lambda _step: None
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run that is over, and its packet."""
+
+    sealed: Sealed
+    derived: Derived
+
+
+def plan_lane(request: Request, provider: Provider, around: Surroundings) -> Examined:
+    """Show what a run would do and what stands in its way; nothing is written or run."""
+    return examine(request, provider, current_state(around.store))
+
+
+def run_lane(request: Request, provider: Provider, folder: Path, around: Surroundings) -> RunResult:
+    """Run a lane and seal its packet.
+
+    Args:
+        request: The lane, and who asks.
+        provider: Its surroundings.
+        folder: The lane file's folder: what is published goes back where it came from.
+        around: The outside world.
+
+    Raises:
+        RefusedError: Before the run was open: nothing was written.
+        StoreError: The store does not serve.
+    """
+    opened = open_run(around.store, around.signer, request, provider, clock=around.clock)
+    with Workspace.create(around.parent) as workspace:
+        run = _Run(opened, provider, folder, around, workspace)
+        evidence, artifacts = run.carry_out()
+    evidence, artifacts = _withhold(evidence, artifacts, around)
+    derived, files = _close(evidence, opened, artifacts, around)
+    lineage = tuple(prior.packet_tree.removeprefix("sha256:") for prior in evidence.lane.lineage)
+    sealed = seal_files(
+        around.store,
+        around.signer,
+        files,
+        derived.header,
+        lineage=lineage,
+        clock=around.clock,
+    )
+    return RunResult(sealed, derived)
+
+
+@dataclass(slots=True)
+class _Run:
+    """The hooks of a real run: it rechecks, probes, scans and publishes."""
+
+    opened: Opened
+    provider: Provider
+    folder: Path
+    around: Surroundings
+    workspace: Workspace
+    _opened_at: str = field(init=False)
+    _staging: Staging = field(init=False)
+    _execution: Execution = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._opened_at = format_seconds(self.around.clock())
+        self._staging = Staging(
+            lane=self._lane,
+            sources=self.opened.admission.sources,
+            confinement=self.around.confinement,
+            workspace=self.workspace,
+            variables=self.around.variables,
+        )
+
+    @property
+    def _lane(self) -> Lane:
+        return self.opened.admission.lane
+
+    def carry_out(self) -> tuple[Evidence, dict[str, bytes]]:
+        """Execute the plan and gather the evidence."""
+        execution = Execution(self._staging, self, self.around.clock, self.around.on_step)
+        self._execution = execution
+        done = execution.run()
+        kept = {**self._kept(), **done.artifacts}
+        if done.scan is None:
+            done.scan = self.scan(done.artifacts)
+        return self._evidence(done, Status.NOT_EXECUTED), kept
+
+    def _kept(self) -> dict[str, bytes]:
+        """Return the artifacts that were there before the first step."""
+        admission = self.opened.admission
+        return {**source_artifacts(admission.sources), **admission.inputs}
+
+    # --- hooks -------------------------------------------------------------
+
+    def recheck(self) -> None:
+        """Look once more at the packets that the lane builds on: seals against bytes."""
+        for prior in self._lane.lineage:
+            found = self.provider.look_up(prior)
+            if found.presence is Presence.REJECTED:
+                raise StepFailed(Code.LINEAGE_CHANGED, prior.packet_tree)
+
+    def probes(self) -> BadInputProbes:
+        """Send the bad inputs, with what the run has so far as the evidence to spoil."""
+        so_far = self._evidence(self._execution.result, Status.APPLIED_NOT_CLEAN)
+        return send_probes(
+            self._lane,
+            self.provider,
+            so_far,
+            clock=self.around.clock,
+            parent=self.around.parent,
+        )
+
+    def scan(self, artifacts: Mapping[str, bytes]) -> SecretScan:
+        """Search everything that would be published or sealed."""
+        return scan_artifacts({**self._kept(), **artifacts}, masked_values(self._lane, self.around))
+
+    def publish(self, step: Step, staging: Staging) -> tuple[PublishedRow, ...]:
+        """Let the files of the step's surface leave the workspace, and read them back."""
+        surface = staging.surface_of(step)
+        rows = tuple(
+            publish_change(step, surface, path, staging, self.folder)
+            for path in staging.changed()
+            if matches(surface.path, path) and staging.is_file_change(path)
+        )
+        refused = next((row for row in rows if row.code), None)
+        if refused is not None:
+            self._execution.result.published.extend(rows)
+            raise StepFailed(refused.code, refused.path)
+        return rows
+
+    # --- evidence ----------------------------------------------------------
+
+    def _evidence(self, done: Executed, claimed: Status) -> Evidence:
+        admission = self.opened.admission
+        return Evidence(
+            lane=self._lane,
+            lane_digest=admission.lane_digest,
+            header=draft(
+                Header,
+                packet_id=self.opened.packet_id,
+                run_id=self.opened.run_id,
+                executor=self.around.signer.public.uri,
+                opened_at=self._opened_at,
+                sealed_at=format_seconds(self.around.clock()),
+                status=claimed,
+            ),
+            authority=self.opened.authority,
+            preflight=draft(Preflight, inputs=admission.preflight),
+            lineage=Lineage(packets=admission.lineage),
+            workspace=describe_sources(admission.sources),
+            environment=describe_environment(self._staging, self.around.confinement),
+            log=ExecutionLog(steps=tuple(done.rows)),
+            outcomes=self._staging.outcomes(),
+            pins=self._staging.pins(),
+            rollback=done.rollback,
+            gate=draft(RollbackGate, judges=judges()),
+            probes=done.probes,
+            scan=done.scan or NOT_SCANNED,
+            publication=done.publication,
+            tickets=self._staging.tickets(),
+            frozen=published().frozen,
+        )
+
+
+NOT_SCANNED = draft(SecretScan, rules=(), masked=(), files=0, hits=(), withheld=())
+
+
+def masked_values(lane: Lane, around: Surroundings) -> dict[str, str]:
+    """Return the values of the lane's masked variables, by name."""
+    names = lane.environment.masked if lane.environment else ()
+    return {name: around.variables[name] for name in names if name in around.variables}
+
+
+def describe_environment(staging: Staging, confinement: Confinement) -> Environment:
+    """Write down the host, what it could enforce and observe, and what steps were given."""
+    return draft(
+        Environment,
+        host=tuple(Fact(name=name, content=content) for name, content in asdict(facts()).items()),
+        confinement=confinement.name,
+        grades=tuple(
+            GradeRow(kind=kind, enforced_by=grade.enforced_by, observed_by=grade.observed_by)
+            for kind, grade in confinement.grades().rows()
+        ),
+        variables=tuple(sorted(staging.environment)),
+    )
+
+
+def publish_change(
+    step: Step, surface: AllowedSurface, path: str, staging: Staging, folder: Path
+) -> PublishedRow:
+    """Publish one changed file back to where its workspace source came from."""
+    content = staging.applied(path)
+    before = staging.on_disk(path)
+    after = staging.to_publish(path)
+    code = ""
+    read_back = before
+    try:
+        read_back = publish_file(
+            content.data if content else b"",
+            after.mode or "0644",
+            folder,
+            target_of(staging.lane, path),
+            change=surface.change,
+            expected_before=before,
+        ).read_back
+    except GreenlightError as error:
+        code = error.code.name
+    if not code and read_back != after:
+        code = Code.PUBLICATION_DIFFERS.name
+    return draft(
+        PublishedRow,
+        step=step.id,
+        surface=surface.id,
+        path=path,
+        change=surface.change,
+        before=before,
+        published=after,
+        read_back=read_back,
+        code=code,
+    )
+
+
+def target_of(lane: Lane, path: str) -> str:
+    """Return where a path of the workspace came from, beside the lane file.
+
+    Raises:
+        RefusedError: It came from nowhere, so there is nowhere to publish it.
+    """
+    for source in lane.workspace:
+        if path == source.at or path.startswith(source.at + "/"):
+            return source.source + path.removeprefix(source.at)
+    raise RefusedError(Code.PUBLICATION_REFUSED, f"{path} stands under no workspace source")
+
+
+def _withhold(
+    evidence: Evidence, artifacts: dict[str, bytes], around: Surroundings
+) -> tuple[Evidence, dict[str, bytes]]:
+    """Take what holds a secret out of the packet and keep it, locally and apart."""
+    names = withheld_paths(evidence.scan.hits)
+    if names:
+        material = {name: artifacts[name] for name in names if name in artifacts}
+        where = around.store.make_own_dir() / "quarantine"
+        keep(material, where, f"{evidence.header.packet_id}: a secret in evidence")
+    return evidence, {path: data for path, data in artifacts.items() if path not in names}
+
+
+def _close(
+    evidence: Evidence, opened: Opened, artifacts: Mapping[str, bytes], around: Surroundings
+) -> tuple[Derived, dict[str, bytes]]:
+    """Close the packet; a secret that shows only in a document made later is withheld there."""
+    lane = opened.admission.lane_bytes
+    derived, files = close_packet(evidence, lane, artifacts)
+    masked = masked_values(evidence.lane, around)
+    documents = {path: data for path, data in files.items() if path not in artifacts}
+    found = find_in_documents(documents, masked)
+    if not found:
+        return derived, files
+    derived, files = close_packet(_redact(evidence, found), lane, artifacts)
+    documents = {path: data for path, data in files.items() if path not in artifacts}
+    if still := find_in_documents(documents, masked):
+        raise RefusedError(
+            Code.SECRET_IN_EVIDENCE,
+            f"a secret stands in {', '.join(still)}, where it cannot be withheld",
+            hint="the run stays ABANDONED; take the secret out of the lane and run again",
+        )
+    return derived, files
+
+
+def _redact(evidence: Evidence, found: list[str]) -> Evidence:
+    """Withhold the reasons of the log, the only free words of a run, and say where."""
+    rows = tuple(replace(row, reason=REDACTED if row.reason else "") for row in evidence.log.steps)
+    hits = tuple(Hit(rule="document", path=path, offset=0) for path in found)
+    scan = replace(evidence.scan, hits=(*evidence.scan.hits, *hits))
+    return replace(evidence, log=ExecutionLog(steps=rows), scan=scan)

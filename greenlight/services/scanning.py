@@ -1,0 +1,50 @@
+"""Search what would be published or sealed for secrets, and keep aside what is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from greenlight.model.codec import draft
+from greenlight.model.documents import SecretScan
+from greenlight.model.documents.secret_scan import Hit, MaskedVariable
+from greenlight.verify.secrets import RULES, Scanner
+
+
+def scan_artifacts(artifacts: Mapping[str, bytes], masked: Mapping[str, str]) -> SecretScan:
+    """Search every artifact for token shapes and for the values of masked variables.
+
+    Args:
+        artifacts: Bytes by path in the packet.
+        masked: Values of the masked variables, by name; they appear nowhere in the result.
+    """
+    scanner = Scanner.of({name: value.encode() for name, value in masked.items()})
+    hits = tuple(
+        Hit(rule=hit.rule, path=hit.where, offset=hit.offset)
+        for path, data in sorted(artifacts.items())
+        for hit in scanner.scan(path, data)
+    )
+    return draft(
+        SecretScan,
+        rules=tuple(rule.name for rule in RULES),
+        masked=tuple(
+            MaskedVariable(name=name, searched=name not in scanner.too_short)
+            for name in sorted(masked)
+        ),
+        files=len(artifacts),
+        hits=hits,
+        withheld=withheld_paths(hits),
+    )
+
+
+def withheld_paths(hits: Iterable[Hit]) -> tuple[str, ...]:
+    """Return the artifacts that hold a secret, each once."""
+    return tuple(sorted({hit.path for hit in hits}))
+
+
+def find_in_documents(documents: Mapping[str, bytes], masked: Mapping[str, str]) -> list[str]:
+    """Return the documents that hold a secret, sorted.
+
+    Artifacts were searched before; this finds what got into a document made later.
+    """
+    scanner = Scanner.of({name: value.encode() for name, value in masked.items()})
+    return [path for path, data in sorted(documents.items()) if scanner.scan(path, data)]

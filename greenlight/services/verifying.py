@@ -1,0 +1,361 @@
+"""Verify packets: bytes, documents, signer, ledger and lineage, under trust that was given.
+
+Trust never comes from what is verified.  It is the store's pinned trust root, a trust
+root's digest, an ``allowed_signers`` file, or a key; without any of them integrity can
+be shown and the signer is unknown, and that is UNVERIFIABLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from greenlight.codes import Code
+from greenlight.errors import GreenlightError, MalformedError, UsageError
+from greenlight.ledger.pin import read_pin
+from greenlight.ledger.read import Ledger, read_records
+from greenlight.model.evidence import Evidence
+from greenlight.model.finding import Finding, Report
+from greenlight.model.record import Record, decode_record
+from greenlight.model.state import LedgerState
+from greenlight.model.statement import Statement
+from greenlight.primitives.digest import Digest
+from greenlight.primitives.ed25519 import PublicKey
+from greenlight.primitives.openssh import AllowedSigner, format_public
+from greenlight.services.packets import Located, ledger_of, locate, read_commit
+from greenlight.services.published import published
+from greenlight.store.repository import Store
+from greenlight.store.shelf import ShelfEntry, shelf_entries
+from greenlight.verify.fold import fold
+from greenlight.verify.packet import PacketVerdict, verify_packet
+from greenlight.verify.recorded import verify_recorded
+from greenlight.verify.signer import verify_signer
+
+# What leaves the question open; everything else answers it with no.
+_OPEN = frozenset({Code.SIGNER_UNKNOWN, Code.LINEAGE_ABSENT, Code.PACKET_MISSING})
+MAX_LINEAGE_DEPTH = 1000  # packets: a chain longer than this is a loop or an attack
+
+
+class Integrity(StrEnum):
+    """Whether the evidence is what was sealed, by somebody who is trusted."""
+
+    INTACT = "INTACT"
+    REJECTED = "REJECTED"
+    UNVERIFIABLE = "UNVERIFIABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom the one who verifies trusts, and by what right.
+
+    Attributes:
+        signers: Keys, and lines of ``allowed_signers`` files.
+        root: Digest of the trust root (record 0) that is pinned or was given.
+        source: Whose trust it is, for people: "--key alice.pub".
+        unsigned_ok: Whether an unknown signer may pass; integrity alone is then shown.
+    """
+
+    signers: tuple[PublicKey | AllowedSigner, ...] = ()
+    root: Digest | None = None
+    source: str = "nothing"
+    unsigned_ok: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verification came to.
+
+    Attributes:
+        where: What was verified.
+        integrity: Decides the exit code.
+        status: What the packet says became of the run; empty where it cannot be read.
+        state: What the ledger says of it: SEALED, CONFLICT, or not looked up.
+        signer: The key that signed, as an OpenSSH line; empty where unknown.
+        trusted_by: By what right the signer is trusted; empty where it is not.
+        report: Everything that is wrong.
+    """
+
+    where: str
+    integrity: Integrity
+    statement: Statement | None
+    state: str
+    signer: str
+    trusted_by: str
+    report: Report
+
+    @property
+    def status(self) -> str:
+        return self.statement.status.value if self.statement else ""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        statement = self.statement
+        return {
+            "where": self.where,
+            "integrity": self.integrity.value,
+            "status": self.status,
+            "state": self.state,
+            "packet_id": statement.packet_id if statement else "",
+            "packet_tree": statement.subject if statement else "",
+            "signer": self.signer,
+            "trusted_by": self.trusted_by,
+            "findings": [finding.to_dict() for finding in self.report.findings],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """The ledger that a packet is held against.
+
+    Attributes:
+        state: Its fold.
+        records: Bytes of records at hand, by index.
+        source: Where it came from.
+    """
+
+    state: LedgerState
+    records: Mapping[int, bytes]
+    source: str
+
+
+def verify_located(
+    located: Located, trust: Trust, *, store: Store | None = None, lineage: bool = False
+) -> Verdict:
+    """Verify one packet that was found.
+
+    Args:
+        located: The packet.
+        trust: Whom the caller trusts.
+        store: Where it was found, and where its lineage is looked for.
+        lineage: Whether to walk the packets that it depends on.
+    """
+    verdict = verify_packet(located.packet, published())
+    findings = list(verdict.findings)
+    ledger: _Recorded | None = None
+    try:
+        ledger, wrong = _ledger(located, trust, store)
+        findings += wrong
+    except MalformedError as error:
+        findings.append(Finding(error.code, "ledger/", "records that can be read", str(error)))
+    state, vouched = "", ""
+    if ledger is not None and verdict.statement is not None:
+        wrong, state = _against(ledger, located, verdict)
+        findings += wrong
+        vouched = "" if wrong else ledger.source
+    if verdict.signer is not None and (trust.signers or not vouched):
+        wrong = _signer(verdict, trust, known=ledger is not None)
+        findings += wrong
+        vouched = trust.source if trust.signers and not wrong else vouched
+    if lineage and verdict.statement is not None:
+        findings += _lineage(verdict.statement, trust, store)
+    return _conclude(located.where, verdict, tuple(findings), state, vouched, trust)
+
+
+def _conclude(  # noqa: PLR0913, PLR0917 - the parts of a verdict
+    where: str,
+    verdict: PacketVerdict,
+    findings: tuple[Finding, ...],
+    state: str,
+    vouched: str,
+    trust: Trust,
+) -> Verdict:
+    if trust.unsigned_ok:
+        findings = tuple(f for f in findings if f.code is not Code.SIGNER_UNKNOWN)
+    codes = {finding.code for finding in findings}
+    if not codes:
+        integrity = Integrity.INTACT
+    else:
+        integrity = Integrity.UNVERIFIABLE if codes <= _OPEN else Integrity.REJECTED
+    return Verdict(
+        where=where,
+        integrity=integrity,
+        statement=verdict.statement,
+        state=state,
+        signer=format_public(verdict.signer) if verdict.signer else "",
+        trusted_by=vouched,
+        report=Report(findings),
+    )
+
+
+def _signer(verdict: PacketVerdict, trust: Trust, *, known: bool) -> list[Finding]:
+    """Look the signer up in what was given; a ledger that said no needs no second no."""
+    if verdict.signer is None or (known and not trust.signers):
+        return []
+    at = verdict.statement.sealed_at if verdict.statement else None
+    return verify_signer(verdict.signer, trust.signers, at=at)
+
+
+def _ledger(
+    located: Located, trust: Trust, store: Store | None
+) -> tuple[_Recorded | None, list[Finding]]:
+    """Return the ledger to hold a packet against: the store's, or what came along."""
+    if located.commit and store is not None:
+        ledger = _trusted_ledger(store, trust)
+        if ledger is None:
+            return None, []
+        return _from_store(store, ledger), list(ledger.findings)
+    if trust.root is None or not located.ledger:
+        return None, []
+    return _from_folder(located.ledger, trust.root)
+
+
+def _trusted_ledger(store: Store, trust: Trust) -> Ledger | None:
+    """Return the store's ledger where its trust root is pinned, here or by the caller."""
+    if read_pin(store) is None and trust.root is None:
+        return None
+    return ledger_under(store, trust)
+
+
+def _from_store(store: Store, ledger: Ledger) -> _Recorded:
+    wanted = {held.index for held in ledger.state.grants.values()}
+    records = {
+        index: next(read_records(store, ledger, index, index + 1)) for index in sorted(wanted)
+    }
+    return _Recorded(ledger.state, records, "the trust root pinned for this store")
+
+
+def _from_folder(
+    files: Mapping[str, bytes], root: Digest
+) -> tuple[_Recorded | None, list[Finding]]:
+    """Fold the records that came along; record 0 must be the trust root that was given."""
+    records = _read_records(files)
+    first = records.get(0)
+    if first is None or Digest.of(first) != root:
+        found = "none" if first is None else str(Digest.of(first))
+        return None, [Finding(Code.TRUST_ROOT_MISMATCH, "ledger/records/0.cbor", str(root), found)]
+    state = fold(LedgerState(), (decode_record(records[index]) for index in sorted(records)))
+    return _Recorded(state, records, f"the trust root {root}"), []
+
+
+def _read_records(files: Mapping[str, bytes]) -> dict[int, bytes]:
+    records: dict[int, bytes] = {}
+    for path, data in files.items():
+        if not path.startswith("records/"):
+            continue
+        record: Record = decode_record(data)
+        if path != f"records/{record.index}.cbor":
+            raise MalformedError(
+                Code.LEDGER_INDEX, f"ledger/{path} is the record of index {record.index}"
+            )
+        records[record.index] = data
+    return records
+
+
+def _against(
+    ledger: _Recorded, located: Located, verdict: PacketVerdict
+) -> tuple[list[Finding], str]:
+    if verdict.statement is None:
+        return [], ""
+    evidence: Evidence | None = verdict.derived.evidence if verdict.derived else None
+    digest = ""
+    if evidence is not None and evidence.authority.grant in ledger.state.grants:
+        index = ledger.state.grants[evidence.authority.grant].index
+        digest = str(Digest.of(ledger.records[index])) if index in ledger.records else ""
+    findings = verify_recorded(
+        verdict.statement, located.packet.seal, evidence, ledger.state, grant_digest=digest
+    )
+    if any(finding.code is Code.PACKET_CONFLICT for finding in findings):
+        return findings, "CONFLICT"
+    return findings, "" if findings else "SEALED"
+
+
+def _lineage(statement: Statement, trust: Trust, store: Store | None) -> Iterator[Finding]:
+    """Walk the packets that this one depends on, each once."""
+    waiting, seen = list(statement.lineage), set(statement.lineage)
+    while waiting and len(seen) <= MAX_LINEAGE_DEPTH:
+        tree = waiting.pop(0)
+        where = f"lineage/sha256:{tree}"
+        try:
+            located = locate(store, f"sha256:{tree}")
+        except UsageError:
+            yield Finding(Code.LINEAGE_ABSENT, where, "the packet", "not in this store")
+            continue
+        except GreenlightError as error:
+            yield Finding(Code.LINEAGE_CHANGED, where, "a packet that can be read", str(error))
+            continue
+        found = verify_located(located, replace(trust, unsigned_ok=True), store=store)
+        if not located.packet.seal:
+            yield Finding(Code.LINEAGE_UNSIGNED, where, "a seal", "none")
+        elif found.integrity is not Integrity.INTACT:
+            what = ", ".join(str(code) for code in found.report.codes)
+            yield Finding(Code.LINEAGE_CHANGED, where, "INTACT", what)
+        if found.statement is not None:
+            new = [prior for prior in found.statement.lineage if prior not in seen]
+            seen.update(new)
+            waiting.extend(new)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreVerdict:
+    """What verifying a whole store came to.
+
+    Attributes:
+        packets: A verdict a packet, oldest first.
+        report: What is wrong with ledger and shelves themselves.
+        voids: Entries without effect: no damage, but somebody tried.
+    """
+
+    packets: tuple[Verdict, ...]
+    report: Report
+    voids: tuple[Finding, ...]
+
+    @property
+    def integrity(self) -> Integrity:
+        """The worst of everything; an empty store has nothing that could be intact."""
+        worst = {verdict.integrity for verdict in self.packets}
+        codes = set(self.report.codes)
+        if Integrity.REJECTED in worst or not codes <= _OPEN:
+            return Integrity.REJECTED
+        if Integrity.UNVERIFIABLE in worst or codes or not worst:
+            return Integrity.UNVERIFIABLE
+        return Integrity.INTACT
+
+
+def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVerdict:
+    """Verify every packet of a store, its shelves and its ledger."""
+    ledger = ledger_under(store, trust)
+    findings = list(ledger.findings)
+    shelved: list[ShelfEntry] = []
+    for entry in shelf_entries(store):
+        if isinstance(entry, ShelfEntry):
+            shelved.append(entry)
+        else:
+            findings.append(entry)
+    here = {entry.packet_tree for entry in shelved}
+    findings += [
+        Finding(
+            Code.PACKET_MISSING,
+            f"ledger/records/{packet.index}.cbor",
+            f"the packet {packet.sealed.packet_tree}",
+            "not on a shelf here",
+        )
+        for packet in ledger.state.packets.values()
+        if packet.sealed.packet_tree not in here
+    ]
+    commits = dict.fromkeys(entry.commit for entry in reversed(shelved))
+    packets = tuple(_verify_commit(store, commit, trust, lineage=lineage) for commit in commits)
+    voids = tuple(void.to_finding() for void in ledger.state.voids)
+    return StoreVerdict(packets, Report.of(findings), voids)
+
+
+def _verify_commit(store: Store, commit: str, trust: Trust, *, lineage: bool) -> Verdict:
+    try:
+        located = read_commit(store, commit)
+    except GreenlightError as error:
+        finding = Finding(error.code, f"commit {commit}", "a packet", str(error))
+        return Verdict(
+            where=commit,
+            integrity=Integrity.REJECTED,
+            statement=None,
+            state="",
+            signer="",
+            trusted_by="",
+            report=Report((finding,)),
+        )
+    return verify_located(located, trust, store=store, lineage=lineage)
+
+
+def ledger_under(store: Store, trust: Trust) -> Ledger:
+    """Read the store's ledger, held against its pin, or against the root that was given."""
+    return ledger_of(store, trust.root)

@@ -1,0 +1,118 @@
+"""What the ledger says of a packet.  Pure: a statement, its seal's digests and a state in.
+
+1. a valid ``packet.sealed`` entry names this packet, this tree, this statement, this seal;
+2. its claim held: a packet that lost it is a CONFLICT;
+3. the entry was signed by the key that made the seal;
+4. the run was opened before, by the same key, for these lane bytes;
+5. the authority lock says of the grant what the ledger says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from greenlight.codes import Code
+from greenlight.model.documents import AuthorityLock
+from greenlight.model.evidence import Evidence
+from greenlight.model.finding import Finding
+from greenlight.model.seal import SEAL, STATEMENT
+from greenlight.model.state import LedgerState, PacketState, RunState
+from greenlight.model.statement import Statement
+from greenlight.model.words import Status
+from greenlight.primitives.digest import Digest
+
+
+def verify_recorded(
+    statement: Statement,
+    seal: Mapping[str, bytes],
+    evidence: Evidence | None,
+    state: LedgerState,
+    *,
+    grant_digest: str = "",
+) -> list[Finding]:
+    """Hold a packet against the ledger.
+
+    Args:
+        statement: Of the packet.
+        seal: Files of ``seal/``.
+        evidence: Of an executed packet, where it is complete.
+        state: The fold of the ledger.
+        grant_digest: ``sha256:<hex>`` of the record that issued the grant; empty where
+            that record is not at hand, and then it is not compared.
+    """
+    where = "ledger/packet.sealed"
+    found = state.packets.get(statement.packet_id)
+    if found is None or found.sealed.packet_tree != statement.subject:
+        lost = [p for p in state.conflicts if p.sealed.packet_tree == statement.subject]
+        if lost:
+            holder = found.sealed.packet_tree if found else "another run"
+            return [Finding(Code.PACKET_CONFLICT, where, statement.subject, holder)]
+        shown = found.sealed.packet_tree if found else "none"
+        return [Finding(Code.PACKET_NOT_RECORDED, where, statement.subject, shown)]
+    findings = list(_entry(statement, seal, found))
+    if statement.status is not Status.NOT_EXECUTED:
+        findings += _run(statement, evidence, found, state.runs.get(statement.run_id))
+        if evidence is not None:
+            findings += _grant(evidence.authority, state, grant_digest)
+    return findings
+
+
+def _entry(
+    statement: Statement, seal: Mapping[str, bytes], found: PacketState
+) -> Iterator[Finding]:
+    where = f"ledger/records/{found.index}.cbor"
+    pairs = (
+        ("statement", found.sealed.statement, _digest(seal.get(STATEMENT))),
+        ("seal", found.sealed.seal, _digest(seal.get(SEAL))),
+        ("status", found.sealed.status, statement.status.value),
+        ("mode", found.sealed.mode, statement.mode.value),
+        ("executor", found.executor, statement.executor),
+    )
+    for name, recorded, here in pairs:
+        if recorded != here:
+            yield Finding(Code.PACKET_NOT_RECORDED, f"{where}#/{name}", recorded, here)
+
+
+def _digest(data: bytes | None) -> str:
+    return "nothing" if data is None else str(Digest.of(data))
+
+
+def _run(
+    statement: Statement, evidence: Evidence | None, found: PacketState, run: RunState | None
+) -> Iterator[Finding]:
+    where = "ledger/run.opened"
+    if run is None or run.index > found.index:
+        yield Finding(Code.RUN_NOT_OPENED, where, f"run {statement.run_id}", "none before it")
+        return
+    if run.executor != statement.executor:
+        yield Finding(Code.RUN_NOT_OPENED, where, statement.executor, run.executor)
+    if evidence is not None and run.opened.lane_digest != evidence.lane_digest:
+        yield Finding(Code.LANE_DIFFERS, "lane.yaml", run.opened.lane_digest, evidence.lane_digest)
+
+
+def _grant(lock: AuthorityLock, state: LedgerState, grant_digest: str) -> Iterator[Finding]:
+    where = "delegation-and-authority-lock.json"
+    run = state.runs.get(lock.run_id)
+    held = state.grants.get(lock.grant)
+    if held is None or run is None:
+        yield Finding(
+            Code.AUTHORITY_MISMATCH, f"{where}#/grant", "a grant of the ledger", lock.grant
+        )
+        return
+    grant = held.grant
+    pairs: tuple[tuple[str, object, object], ...] = (
+        ("grant", run.opened.grant, lock.grant),
+        ("use", run.opened.use, lock.use),
+        ("authority", grant.authority, lock.authority),
+        ("delegation", grant.delegation, lock.delegation),
+        ("max_uses", grant.max_uses, lock.max_uses),
+        ("not_before", grant.not_before, lock.not_before),
+        ("expires", grant.expires, lock.expires),
+        ("modes", grant.modes, lock.modes),
+        ("operations", grant.operations, lock.operations),
+        ("grant_record", grant_digest or lock.grant_record, lock.grant_record),
+        ("chain", held.issuer, lock.chain[0].giver if lock.chain else "nobody"),
+    )
+    for name, recorded, said in pairs:
+        if recorded != said:
+            yield Finding(Code.AUTHORITY_MISMATCH, f"{where}#/{name}", str(recorded), str(said))
