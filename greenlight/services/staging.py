@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError
+from greenlight.errors import GreenlightError, MalformedError
 from greenlight.execution.confinement import Confinement
 from greenlight.execution.gather import read_file
 from greenlight.execution.snapshot import take
@@ -24,7 +24,7 @@ from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
 from greenlight.model.documents.rollback_proof import RollbackRow, UndoRun, ViewRow
 from greenlight.model.lane import AllowedSurface, Builtin, Command, Lane, Step, Undo
-from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot, diff
+from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot, diff, shorten
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.services.admission import names_ticket
@@ -60,6 +60,7 @@ class Staging:
     _views: dict[str, list[str]] = field(init=False, default_factory=dict)
     _content: dict[str, bytes] = field(init=False, default_factory=dict)
     _calls: list[ToolCall] = field(init=False, default_factory=list)
+    _unkept: list[str] = field(init=False, default_factory=list)
 
     def begin(self) -> None:
         """Fill the workspace and look at it."""
@@ -130,10 +131,22 @@ class Staging:
         self._applied = take(self.workspace.root, keep_going=True)
         self._look()
         self._changes = {change.path: change for change in diff(self._before, self._applied)}
-        for mutation in self._changes.values():
-            if mutation.after.kind == "file" and mutation.after.digest:
-                found = read_file(self.workspace.root, mutation.path)
-                self._content[mutation.path] = found.data or b""
+        refused = {problem.path for problem in self._applied.problems}
+        for path, mutation in self._changes.items():
+            if mutation.after.kind == "file" and path not in refused:
+                self._keep_content(path, mutation.after)
+
+    def _keep_content(self, path: str, state: FileState) -> None:
+        """Keep a changed file's bytes; a daemon of a step may have changed them again."""
+        try:
+            data = read_file(self.workspace.root, path).data or b""
+        except GreenlightError as error:
+            self._unkept.append(f"{path} ({error.code})")
+            return
+        if str(Digest.of(data)) == state.digest:
+            self._content[path] = data
+        else:
+            self._unkept.append(f"{path} ({Code.FILE_CHANGED})")
 
     def take_back(self) -> RollbackProof:
         """Undo the change and prove what that gave."""
@@ -213,7 +226,13 @@ class Staging:
             before=str(self._before.digest),
             after=str(self._applied.digest),
             mutations=rows,
-            refused_names=tuple(f"{p.path} ({p.code})" for p in self._applied.problems),
+            refused_names=tuple(
+                shorten(text, text.encode())
+                for text in (
+                    *(f"{p.path} ({p.code})" for p in self._applied.problems),
+                    *self._unkept,
+                )
+            ),
             tool_calls=tuple(self._calls),
         )
 
@@ -318,6 +337,8 @@ class Staging:
 
 def unexpected(step: Step, result: StepResult) -> Code | None:
     """Return why a step failed, or None where it ended as the lane expects."""
+    if result.outlived:
+        return Code.STEP_OUTLIVED
     if result.exit_code is not None and result.code in (None, Code.STEP_FAILED):
         return None if result.exit_code in step.expect_exit else Code.STEP_FAILED
     return result.code

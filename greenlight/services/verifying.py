@@ -74,6 +74,7 @@ class Verdict:
         signer: The key that signed, as an OpenSSH line; empty where unknown.
         trusted_by: By what right the signer is trusted; empty where it is not.
         report: Everything that is wrong.
+        evidence: Of an executed packet, where it is complete.
     """
 
     where: str
@@ -83,6 +84,7 @@ class Verdict:
     signer: str
     trusted_by: str
     report: Report
+    evidence: Evidence | None = None
 
     @property
     def status(self) -> str:
@@ -175,6 +177,7 @@ def _conclude(  # noqa: PLR0913, PLR0917 - the parts of a verdict
         signer=format_public(verdict.signer) if verdict.signer else "",
         trusted_by=vouched,
         report=Report(findings),
+        evidence=verdict.derived.evidence if verdict.derived else None,
     )
 
 
