@@ -72,20 +72,24 @@ def sync_file(fd: int) -> None:
         os.fsync(fd)
 
 
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable.
+def sync_directory(path: Path) -> bool:
+    """Make the names in a directory durable; report whether it is there.
 
     Raises:
         StoreError: IO_FAILED; nothing may be acknowledged then.
     """
     if sys.platform == "win32":
-        return  # directories cannot be opened there; greenlight only verifies on Windows
+        return True  # directories cannot be opened there; greenlight only verifies on Windows
     with wrapped(f"sync {path}"):
-        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return False
         try:
             os.fsync(fd)
         finally:
             os.close(fd)
+    return True
 
 
 def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:

@@ -35,6 +35,7 @@ _HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})")
 _MAX_HEADER_BYTES = 32  # "commit " and 19 digits and a NUL
 _LEVEL = 1  # packing compresses again; level 6 takes three times as long for a fifth less
 _READ_ONLY = 0o444  # as git writes them
+_TRIES = 8  # a gc moves a folder away from under a writer once, not all the time
 
 
 class ObjectStore(AbstractContextManager["ObjectStore"]):
@@ -64,12 +65,17 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         if oid in self._unread:
             return oid
         path = self._path(oid)
-        try:
-            if not self._is_there(path, kind, body):
-                header = f"{kind} {len(body)}\0".encode("ascii")
-                self._put(path, zlib.compress(header + body, _LEVEL))
-        except OSError as error:
-            raise failed(error, f"write object {oid}") from error
+        header = f"{kind} {len(body)}\0".encode("ascii")
+        for attempt in range(_TRIES):
+            try:
+                if not self._is_there(path, kind, body):
+                    self._put(path, zlib.compress(header + body, _LEVEL))
+            except OSError as error:
+                # A gc running now may have packed the object, or removed the empty folder.
+                if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
+                    continue
+                raise failed(error, f"write object {oid}") from error
+            break
         self._unsynced.add(path.parent)
         self._unread[oid] = kind
         return oid
@@ -80,11 +86,15 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         Raises:
             StoreError: STORE_DAMAGED: what was read is not what was written; IO_FAILED.
         """
+        packs = self.directory / "pack"
         for oid, kind in self._unread.items():
-            if self._read_loose(self._path(oid), oid)[0] != kind:
+            if self.read(oid)[0] != kind:
                 raise StoreError(Code.STORE_DAMAGED, f"object {oid} was not written as a {kind}")
+            if not self._path(oid).exists():
+                self._unsynced.add(packs)  # a gc packed it meanwhile, and synced no directory
         for directory in sorted(self._unsynced):
-            sync_directory(directory)
+            if not sync_directory(directory):
+                sync_directory(packs)
         if self._unsynced:
             sync_directory(self.directory)  # fan-out directories, ours or another writer's
         self._unread.clear()

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from greenlight.ledger.message import describe
+from tests.ledger.actors import EXECUTOR, OWNER, START, Pen, clock_corrected, grant, outside
+
+
+def test_trailers_name_what_a_reader_looks_for():
+    """A packet's commit names tree, lane, mode and status; every entry its kind and UUID."""
+    pen = Pen()
+    lines = describe([pen.sign(outside(1), EXECUTOR)]).splitlines()
+
+    assert lines[0] == f"Seal packet {outside(1).packet}"
+    assert lines[1] == ""
+    assert [line.partition(": ")[0] for line in lines[2:]] == [
+        "Packet-Tree",
+        "Lane",
+        "Mode",
+        "Status",
+        "Entry",
+    ]
+
+
+def test_many_entries():
+    """Two entries are named in the subject, more are counted."""
+    pen = Pen()
+    entries = [pen.sign(grant(f"g{n}"), OWNER) for n in range(4)]
+    entries.append(pen.sign(clock_corrected(START), OWNER))
+
+    message = describe(entries)
+
+    assert message.splitlines()[0] == "Issue grant g0, Issue grant g1 and 3 more"
+    assert message.count("Entry: ") == 5
+
+
+def test_what_does_not_parse():
+    """Rubbish gets a message too; nothing of it is shown."""
+    assert describe([b"\x1b[31m"]).splitlines()[0] == "Add an entry that does not parse"
