@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.model.codec import Unreadable, describe, from_plain
+from greenlight.model.finding import Finding
 from greenlight.model.lane import Lane
 from greenlight.primitives import yaml12
 from greenlight.primitives.limits import MAX_LANE_BYTES
@@ -39,6 +43,26 @@ def line_of(located: yaml12.Located, pointer: str) -> int:
     while pointer and pointer not in located.lines:
         pointer = pointer.rpartition("/")[0]
     return located.lines.get(pointer, 1)
+
+
+def with_lines(data: bytes, findings: Iterable[Finding]) -> list[Finding]:
+    """Say of each finding about a lane file in which line of it the field stands.
+
+    Args:
+        data: The lane file, which parses.
+        findings: With JSON pointers into it as their places.
+    """
+    located = yaml12.load(data)
+    return [
+        replace(finding, where=f"line {line_of(located, finding.where)}: {finding.where}")
+        if _names_a_field(located, finding.where)
+        else finding
+        for finding in findings
+    ]
+
+
+def _names_a_field(located: yaml12.Located, pointer: str) -> bool:
+    return "/" + pointer[1:].partition("/")[0] in located.lines
 
 
 def _refuse_shell_strings(located: yaml12.Located) -> None:
