@@ -20,9 +20,11 @@ lint: .venv ## ruff and mypy, nothing changed
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-fix: .venv ## let ruff repair and format
+fix: .venv ## let ruff repair and format; make schemas and generated docs again
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+	$(PYTHON) tools/make_schemas.py
+	$(PYTHON) tools/make_docs.py
 
 quick: .venv ## the test suite, as in `./RERUN.sh test`
 	$(PYTHON) -m pytest -n auto

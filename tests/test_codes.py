@@ -25,7 +25,7 @@ def vector_codes() -> dict[str, list[Path]]:
 
 @cache
 def words_of_tests() -> frozenset[str]:
-    """Return every code that a test names, as ``Code.X`` or as the whole of a text, or a transcript shows."""
+    """Return every code that a transcript shows, or a test names: ``Code.X`` or a whole text."""
     tests = (path for path in TESTS.rglob("test_*.py") if path != Path(__file__))
     found = {
         word

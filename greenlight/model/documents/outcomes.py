@@ -45,5 +45,7 @@ class Outcomes:
     before: DigestText = outcome("Snapshot digest before the first step.")
     after: DigestText = outcome("Snapshot digest after the last.")
     mutations: tuple[MutationRow, ...] = outcome("Everything that changed, by path.")
-    refused_names: tuple[Line, ...] = outcome("What no packet can hold or nobody could read, and why.")
+    refused_names: tuple[Line, ...] = outcome(
+        "What no packet can hold or nobody could read, and why."
+    )
     tool_calls: tuple[ToolCall, ...] = outcome("Every tool call of the run, probes apart.")
