@@ -78,6 +78,21 @@ def shelve(  # noqa: PLR0913 - what a shelf commit says
     raise StoreError(Code.STORE_BUSY, f"{ref} was moved by others {MAX_TRIES} times")
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What was read of one shelf.
+
+    Attributes:
+        entries: Newest first.
+        stopped: Whether the reading ended at the commit where it was to stop.
+        problems: SHELF_MALFORMED, where it ended at something that is no shelf commit.
+    """
+
+    entries: tuple[ShelfEntry, ...]
+    stopped: bool
+    problems: tuple[Finding, ...]
+
+
 def shelf_entries(store: Store) -> Iterator[ShelfEntry | Finding]:
     """Yield what the shelves hold, newest first; a finding where one is odd.
 
@@ -87,23 +102,29 @@ def shelf_entries(store: Store) -> Iterator[ShelfEntry | Finding]:
         StoreError: A ref cannot be read.
     """
     for ref, tip in reversed(store.refs.list(PREFIX).items()):
-        if _REF.fullmatch(ref):
-            yield from _entries(store, ref, tip)
-        else:
-            yield Finding(Code.SHELF_MALFORMED, escape(ref), f"{PREFIX}<yyyy-mm>", "another name")
+        shelf = read_shelf(store, ref, tip)
+        yield from shelf.entries
+        yield from shelf.problems
 
 
-def _entries(store: Store, ref: str, tip: str) -> Iterator[ShelfEntry | Finding]:
+def read_shelf(store: Store, ref: str, tip: str, *, stop: str | None = None) -> Shelf:
+    """Read the shelf at ``tip`` to its beginning, or to before the shelf commit ``stop``."""
+    if not _REF.fullmatch(ref):
+        problem = Finding(Code.SHELF_MALFORMED, escape(ref), f"{PREFIX}<yyyy-mm>", "another name")
+        return Shelf((), stopped=False, problems=(problem,))
+    entries: list[ShelfEntry] = []
+    empty_tree = object_id("tree", b"", store.object_format)
     at: str | None = tip
-    while at is not None:
+    while at is not None and at != stop:
         try:
             commit = parse_commit(store.objects.read_as("commit", at), store.object_format)
-            entry, before = _entry(commit, object_id("tree", b"", store.object_format))
+            entry, at = _entry(commit, empty_tree)
         except (MalformedError, StoreError) as error:
-            yield Finding(Code.SHELF_MALFORMED, f"{ref}@{at}", "a shelf commit", escape(str(error)))
-            return
-        yield entry
-        at = before
+            where = f"{ref}@{at}"
+            problem = Finding(Code.SHELF_MALFORMED, where, "a shelf commit", escape(str(error)))
+            return Shelf(tuple(entries), stopped=False, problems=(problem,))
+        entries.append(entry)
+    return Shelf(tuple(entries), stopped=at is not None, problems=())
 
 
 def _entry(commit: Commit, empty_tree: str) -> tuple[ShelfEntry, str | None]:

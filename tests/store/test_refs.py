@@ -255,3 +255,18 @@ def test_the_unconditional_swap_is_banned():
     for path in SOURCES.rglob("*.py"):
         code = path.read_text(encoding="utf-8")
         assert "set_if_equals(" not in code.replace("set_if_equals(name, None, new)", ""), path
+
+
+def test_swap_syncs_the_folder(refs, git_dir, monkeypatch):
+    """After the rename the ref's folder is synced, before the lock is let go."""
+    refs.swap(REF, old=None, new=ONE)
+    synced = []
+
+    def sync(path):
+        synced.append((path, refs.read(REF), (git_dir / f"{REF}.lock").exists()))
+        return True
+
+    monkeypatch.setattr("greenlight.store.filerefs.sync_directory", sync)
+    refs.swap(REF, old=ONE, new=TWO)
+
+    assert synced == [((git_dir / REF).parent, TWO, True)]
