@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Self
 
 from greenlight.codes import Code
@@ -151,7 +152,7 @@ class LedgerState:
         if held is None:
             return None
         spent = self.uses.get(grant, 0)
-        for use in (spent + 1, *range(1, spent + 1)):  # spent in order, unless somebody chose
+        for use in chain([spent + 1], range(1, spent + 1)):  # spent in order, unless somebody chose
             if use <= held.grant.max_uses and f"grant/{grant}/use/{use}" not in self.claims:
                 return use
         return None
