@@ -13,12 +13,20 @@ help: ## this list
 	./RERUN.sh setup dev
 	@touch .venv
 
-check: .venv lint quick ## lint, types, and all tests
+check: .venv lint made quick ## lint, types, generated files, and all tests
 
 lint: .venv ## ruff and mypy, nothing changed
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
+
+MADE = make_frozen make_schemas make_docs
+
+made: .venv ## fails where schemas/ or generated pages are not current
+	for name in $(MADE); do $(PYTHON) tools/$$name.py --check || exit 1; done
+
+generate: .venv ## write schemas/ and the generated pages
+	for name in $(MADE); do $(PYTHON) tools/$$name.py || exit 1; done
 
 fix: .venv ## let ruff repair and format; make schemas and generated docs again
 	$(PYTHON) -m ruff check --fix .
@@ -50,4 +58,4 @@ lock: ## requirements/*.txt from pyproject.toml; UPGRADE=--upgrade for newer ver
 	$(COMPILE) $(UPGRADE) --output-file requirements/build.txt --group build
 	$(COMPILE) $(UPGRADE) --output-file requirements/cwt.txt --group cwt
 
-.PHONY: help check lint fix quick test vectors bench long lock
+.PHONY: help check lint made generate fix quick test vectors bench long lock
