@@ -9,8 +9,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from greenlight.model.codec import name_of
-from greenlight.model.documents import DOCUMENTS
 from greenlight.model.finding import Finding
 from greenlight.primitives.gittree import blob_id, tree_id
 
@@ -21,8 +19,38 @@ REPORT = "REPORT.md"
 LANE = "lane.yaml"
 HEADER = "header.json"
 
-# What a packet holds beside artifacts, by whether a lane was executed.
-EXECUTED = frozenset({MANIFEST, RERUN, REPORT, LANE, *(name_of(cls) for cls in DOCUMENTS)})
+# What a packet holds beside artifacts, by whether a lane was executed.  Spelled out, so that
+# knowing the names does not load every type; a test holds them to ``documents.DOCUMENTS``.
+EXECUTED = frozenset(
+    {
+        MANIFEST,
+        RERUN,
+        REPORT,
+        LANE,
+        "bad-input-probes.json",
+        "delegation-and-authority-lock.json",
+        "environment.json",
+        "execution-log.json",
+        "execution-plan.json",
+        "final-self-check.json",
+        "forbidden-surface-proof.json",
+        "governance-addendum.json",
+        "header.json",
+        "lineage.json",
+        "outcomes.json",
+        "pins.json",
+        "post-execution-review.json",
+        "preflight.json",
+        "production-readiness-blocker-map.json",
+        "publication.json",
+        "reserved-tickets.json",
+        "rollback-gate.json",
+        "rollback-proof.json",
+        "scope-lock.json",
+        "secret-scan.json",
+        "workspace.json",
+    }
+)
 SEALED_ONLY = frozenset({MANIFEST, RERUN, HEADER})
 
 

@@ -121,11 +121,13 @@ class Examined:
         lane: The lane, where it could be read.
         findings: Everything that stands in the way, in the order of the checks.
         admission: The admission, where nothing does.
+        error: Why the lane could not be read, where it could not.
     """
 
     lane: Lane | None
     findings: tuple[Finding, ...]
     admission: Admission | None
+    error: GreenlightError | None = None
 
 
 def examine(request: Request, provider: Provider, state: LedgerState) -> Examined:
@@ -133,7 +135,7 @@ def examine(request: Request, provider: Provider, state: LedgerState) -> Examine
     try:
         lane = parse_lane(request.lane)
     except GreenlightError as error:
-        return Examined(None, (_finding(error, "lane"),), None)
+        return Examined(None, (_finding(error, "lane"),), None, error)
     findings = [*with_lines(request.lane, check_lane(lane)), *_secrets(request.lane)]
     if findings:
         return Examined(lane, tuple(findings), None)
@@ -157,10 +159,13 @@ def admit(request: Request, provider: Provider, state: LedgerState) -> Admission
     """Examine a request and let it in, or refuse it.
 
     Raises:
+        MalformedError: The lane cannot be read.
         RefusedError: With the code of the first thing that stands in the way; all of
             them are in the message.
     """
     examined = examine(request, provider, state)
+    if examined.error is not None:
+        raise examined.error
     if examined.admission is None:
         first = examined.findings[0]
         raise RefusedError(

@@ -14,13 +14,17 @@ from greenlight.model.documents.blocker_map import BlockerState
 from greenlight.model.documents.lineage import CarriedBlocker, LineageRow, Presence
 from greenlight.model.documents.words import Result
 from greenlight.model.lane import Input, Lane, Prior
+from greenlight.model.words import Status
 from greenlight.primitives import cjson
+from greenlight.primitives.timestamp import parse_seconds
 from greenlight.services.packets import Located, locate
+from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
+from greenlight.services.rerun import PacketProvider
 from greenlight.services.sources import Sources, load_sources
 from greenlight.services.verifying import Integrity, Trust, verify_located
 from greenlight.store.repository import Store
-from greenlight.verify.derive.checked import changed_paths
+from greenlight.verify.derive.checked import changed_paths, judge_probes
 from greenlight.verify.gate import run_gate
 from greenlight.verify.packet import verify_packet
 
@@ -98,8 +102,22 @@ class FolderProvider:
         )
         if gate.result is not Result.PASS:
             raise RefusedError(Code.GATE_NOT_PROVEN, f"{wanted.digest}: its gate does not pass")
-        probes = evidence.probes.fail_closed
-        return f"byte-exact to its tree; self-test PASS; probes {probes} fail closed"
+        claimed = replace(evidence.header, status=Status.APPLIED_NOT_CLEAN)
+        opened_at = parse_seconds(evidence.header.opened_at)
+        probes = judge_probes(
+            send_probes(
+                evidence.lane,
+                PacketProvider(evidence, located.files),
+                replace(evidence, header=claimed),
+                clock=lambda: opened_at,
+                parent=None,
+            )
+        )
+        if probes.result is not Result.PASS:
+            raise RefusedError(
+                Code.PROBE_FAIL_OPEN, f"{wanted.digest}: {probes.fail_closed} fail closed"
+            )
+        return f"byte-exact to its tree; self-test PASS; probes {probes.fail_closed} fail closed"
 
 
 def open_blockers(located: Located) -> tuple[CarriedBlocker, ...]:

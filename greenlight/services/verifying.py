@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, MalformedError, UsageError
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import Ledger, read_records
-from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding, Report
 from greenlight.model.record import Record, decode_record
 from greenlight.model.state import LedgerState
@@ -31,6 +31,9 @@ from greenlight.verify.fold import fold
 from greenlight.verify.packet import PacketVerdict, verify_packet
 from greenlight.verify.recorded import verify_recorded
 from greenlight.verify.signer import verify_signer
+
+if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
+    from greenlight.model.evidence import Evidence
 
 # What leaves the question open; everything else answers it with no.
 _OPEN = frozenset({Code.SIGNER_UNKNOWN, Code.LINEAGE_ABSENT, Code.PACKET_MISSING})

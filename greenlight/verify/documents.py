@@ -8,15 +8,15 @@ from typing import TypeVar
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.codec import Unreadable, from_document, name_of
+from greenlight.model.codec import name_of
 from greenlight.model.documents import DOCUMENTS
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
 from greenlight.model.lane import Lane
 from greenlight.model.lane_file import parse_lane
 from greenlight.model.packet import LANE
-from greenlight.primitives import cjson
 from greenlight.primitives.digest import Digest
+from greenlight.verify.document import parse_one
 
 _T = TypeVar("_T")
 
@@ -32,29 +32,6 @@ class Parsed:
     def get(self, cls: type[_T]) -> _T | None:
         found = self.documents.get(cls)
         return found if isinstance(found, cls) else None
-
-
-def parse_one(cls: type[_T], data: bytes) -> tuple[_T | None, list[Finding]]:
-    """Read one document of type ``cls``."""
-    where = name_of(cls)
-    try:
-        plain = cjson.decode(data)
-    except MalformedError as error:
-        return None, [
-            Finding(Code.DOCUMENT_MALFORMED, where, "JSON in its one spelling", str(error))
-        ]
-    try:
-        return from_document(cls, plain), []
-    except Unreadable as error:
-        return None, [
-            Finding(
-                Code.UNSUPPORTED_VERSION if p.pointer == "/format" else Code.DOCUMENT_SCHEMA,
-                f"{where}#{p.pointer}",
-                p.expected,
-                p.found,
-            )
-            for p in error.problems
-        ]
 
 
 def parse_documents(texts: Mapping[str, bytes]) -> Parsed:

@@ -21,7 +21,7 @@ from greenlight.primitives.digest import Digest
 from greenlight.verify.rollback import verify_rollback
 
 PASS = "PASS"  # noqa: S105 - a verdict
-_ONE_BYTE = Digest.of(b"\x00")  # content that nothing under proof has by accident
+_ONE_BYTE, _OTHER_BYTE = str(Digest.of(b"\x00")), str(Digest.of(b"\x01"))
 
 
 def run_gate(
@@ -84,7 +84,7 @@ def variants(proof: RollbackProof) -> Iterator[tuple[str, RollbackProof | None, 
     )
     yield (
         "restored-with-an-extra-file",
-        replace(proof, restored=str(_ONE_BYTE)),
+        replace(proof, restored=_ONE_BYTE),
         str(Code.ROLLBACK_TREE_NOT_RESTORED),
     )
     yield "proof-missing", None, str(Code.ROLLBACK_PROOF_MISSING)
@@ -101,6 +101,7 @@ def _with_first(proof: RollbackProof, row: RollbackRow) -> RollbackProof:
 
 
 def _one_byte_off(before: FileState) -> FileState:
+    digest = _ONE_BYTE if before.digest != _ONE_BYTE else _OTHER_BYTE
     return replace(
-        before, kind="file", digest=str(_ONE_BYTE), bytes=1, mode=before.mode or "0644", target=""
+        before, kind="file", digest=digest, bytes=1, mode=before.mode or "0644", target=""
     )

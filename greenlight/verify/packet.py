@@ -22,19 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.codec import differences, name_of, to_document
-from greenlight.model.documents import Header
 from greenlight.model.finding import Finding
-from greenlight.model.lane import Prior
 from greenlight.model.packet import (
     ARTIFACTS,
     EXECUTED,
-    HEADER,
     MANIFEST,
-    REPORT,
     RERUN,
     SEALED_ONLY,
     Packet,
@@ -47,12 +43,11 @@ from greenlight.primitives.limits import MAX_PACKET_BYTES, MAX_PACKET_FILES
 from greenlight.primitives.manifest import parse_manifest
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
-from greenlight.verify.claims import verify_admissible, verify_applied, verify_consistency
-from greenlight.verify.derive.external import derive_external_header
-from greenlight.verify.derive.packet import Derived, derive_packet
-from greenlight.verify.derive.report import render_report
-from greenlight.verify.documents import Parsed, evidence_of, parse_documents, parse_one
+from greenlight.verify.external import verify_external
 from greenlight.verify.seal import verify_seal
+
+if TYPE_CHECKING:
+    from greenlight.verify.derive.packet import Derived  # see verify_packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +96,12 @@ def verify_packet(packet: Packet, published: Published) -> PacketVerdict:
     findings += _presence(packet, SEALED_ONLY if outside else EXECUTED)  # (6)
     derived = None
     if outside:
-        findings += _external(packet, statement)
+        findings += verify_external(packet, statement)  # (6) (7)
     else:
-        parsed = parse_documents(packet.texts)
-        findings += parsed.findings  # (6)
-        findings += _statement_header(statement, parsed.get(Header))  # (7)
-        derived, wrong = _executed(packet, parsed, statement, published)  # (8) (9) (10)
+        # Loaded here: seventy types that a packet sealed from outside has no use for.
+        from greenlight.verify.executed import verify_executed  # noqa: PLC0415
+
+        derived, wrong = verify_executed(packet, statement, published.frozen)  # (6) to (10)
         findings += wrong
     return PacketVerdict(statement, signer, derived, tuple(findings))
 
@@ -179,89 +174,3 @@ def _presence(packet: Packet, wanted: frozenset[str]) -> Iterator[Finding]:  # (
     for path in sorted(packet.files):
         if path not in wanted and not path.startswith(ARTIFACTS):
             yield Finding(Code.DOCUMENT_EXTRA, escape(path), "no such file", "a file")
-
-
-def _statement_header(
-    statement: Statement | None, header: Header | None
-) -> Iterator[Finding]:  # (7)
-    if statement is None or header is None:
-        return
-    pairs = (
-        ("packet_id", statement.packet_id, header.packet_id),
-        ("run_id", statement.run_id, header.run_id),
-        ("lane", statement.lane, header.lane),
-        ("mode", statement.mode.value, header.mode.value),
-        ("status", statement.status.value, header.status.value),
-        ("sealed_at", statement.time, header.sealed_at),
-        ("executor", statement.executor, header.executor),
-    )
-    for name, said, found in pairs:
-        if said != found:
-            yield Finding(Code.STATEMENT_HEADER_MISMATCH, f"{HEADER}#/{name}", said, found)
-
-
-def _external(packet: Packet, statement: Statement | None) -> Iterator[Finding]:
-    data = packet.texts.get(HEADER)
-    if data is None:
-        return
-    header, wrong = parse_one(Header, data)
-    yield from wrong
-    yield from _statement_header(statement, header)
-    if header is not None:
-        yield from _compare(HEADER, derive_external_header(header), header)
-
-
-def _executed(
-    packet: Packet, parsed: Parsed, statement: Statement | None, published: Published
-) -> tuple[Derived | None, list[Finding]]:
-    evidence = evidence_of(parsed, packet.texts, published.frozen)
-    if evidence is None:
-        return None, []  # a finding of step (6) says what is missing or unreadable
-    findings = verify_admissible(evidence.lane)
-    if findings:
-        # No run was ever opened with such a lane, and no time is spent on what it says.
-        return None, findings
-    derived = derive_packet(evidence)
-    findings = verify_consistency(evidence, derived, packet.files)  # (8)
-    findings += _lineage(evidence.lane.lineage, statement)
-    for document in derived.documents.values():  # (9)
-        found = parsed.documents.get(type(document))
-        if found is not None:
-            findings += _compare(name_of(type(document)), document, found)
-    report = render_report(derived)
-    if packet.texts.get(REPORT) not in (None, report):
-        found_text = _first_difference(report, packet.texts[REPORT])
-        findings.append(Finding(Code.REPORT_DIFFERS, REPORT, *found_text))
-    findings += verify_applied(evidence, derived)  # (10)
-    return derived, findings
-
-
-def _lineage(priors: tuple[Prior, ...], statement: Statement | None) -> Iterator[Finding]:
-    if statement is None:
-        return
-    wanted = sorted(prior.packet_tree.removeprefix("sha256:") for prior in priors)
-    found = list(statement.lineage)
-    if wanted != found:
-        where = "seal/statement.cbor"
-        shown = (", ".join(wanted) or "none", ", ".join(found) or "none")
-        yield Finding(Code.LINEAGE_DIFFERS, where, *shown)
-
-
-def _compare(path: str, wanted: object, found: object) -> Iterator[Finding]:
-    """Compare a document with what it must be; both are values, so bytes agree when they do."""
-    if wanted == found:
-        return
-    for problem in differences(to_document(wanted), to_document(found)):
-        where = f"{path}#{problem.pointer}"
-        yield Finding(Code.DERIVED_DIFFERS, where, problem.expected, problem.found)
-
-
-def _first_difference(wanted: bytes, found: bytes) -> tuple[str, str]:
-    """Return the first line in which two texts differ, from both."""
-    left, right = wanted.split(b"\n"), found.split(b"\n")
-    for number, (one, other) in enumerate(zip(left, right, strict=False), start=1):
-        if one != other:
-            shown = (escape(text.decode("utf-8", "backslashreplace")) for text in (one, other))
-            first, second = (f"line {number}: {text}" for text in shown)
-            return first, second
-    return f"{len(left)} lines", f"{len(right)} lines"

@@ -10,16 +10,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
-from greenlight.model.documents import AuthorityLock
-from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
 from greenlight.model.seal import SEAL, STATEMENT
 from greenlight.model.state import LedgerState, PacketState, RunState
 from greenlight.model.statement import Statement
 from greenlight.model.words import Status
 from greenlight.primitives.digest import Digest
+
+if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
+    from greenlight.model.documents import AuthorityLock
+    from greenlight.model.evidence import Evidence
 
 
 def verify_recorded(

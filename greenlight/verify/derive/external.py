@@ -7,7 +7,7 @@ from dataclasses import replace
 from greenlight.model.documents import Header
 from greenlight.model.documents.words import Answer
 from greenlight.model.words import Mode, Status
-from greenlight.verify.derive.status import final_status
+from greenlight.verify.derive.words import final_status
 
 TITLE = "Evidence sealed from outside; nothing was executed here"
 

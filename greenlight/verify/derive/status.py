@@ -12,13 +12,7 @@ from greenlight.model.evidence import Evidence
 from greenlight.model.lane import complete_steps
 from greenlight.model.words import Mode, Status
 from greenlight.verify.derive.answers import PRODUCTION, REAL_RUN, touched
-
-_WORDS = {
-    Status.APPLIED_CLEAN: "APPLIED",
-    Status.APPLIED_NOT_CLEAN: "APPLIED_NOT_CLEAN",
-    Status.STOPPED: "STOPPED",
-    Status.NOT_EXECUTED: "NOT_EXECUTED",
-}
+from greenlight.verify.derive.words import final_status
 
 
 def derive_status(evidence: Evidence, review: Review) -> Status:
@@ -65,8 +59,3 @@ def derive_header(evidence: Evidence, proof: ForbiddenSurfaceProof, status: Stat
         status=status,
         final_status=final_status(lane.lane, status),
     )
-
-
-def final_status(lane: str, status: Status) -> str:
-    """Write a status in the lane's own words, as 001 does: ``<LANE>_APPLIED``."""
-    return f"{lane.upper().replace('-', '_')}_{_WORDS[status]}"
