@@ -6,7 +6,7 @@ Everything that a lane does not allow is forbidden, UNKNOWN included.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 
@@ -83,21 +83,49 @@ class SurfaceVerdict(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-@cache
-def _glob(pattern: str) -> re.Pattern[str]:
-    """Compile a path pattern: ``**`` crosses segments, ``*`` and ``?`` do not."""
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    table = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(table.get(part, re.escape(part)) for part in parts))
-
-
 def matches(pattern: str, path: str) -> bool:
-    """Report whether ``path`` is matched by ``pattern``, or lies below a folder that is."""
-    compiled = _glob(pattern)
-    if compiled.fullmatch(path):
-        return True
+    """Report whether ``path`` is matched by ``pattern``, or lies below a folder that is.
+
+    ``*`` and ``?`` stay within a segment; a segment ``**`` stands for any number of them,
+    and as the last one for at least one.  Takes time in proportion to the lengths of both:
+    lanes come from strangers too.
+    """
+    if "*" not in pattern and "?" not in pattern:
+        return path == pattern or path.startswith(pattern + "/")
     segments = path.split("/")
-    return any(compiled.fullmatch("/".join(segments[:n])) for n in range(1, len(segments)))
+    reached = {0}  # how many segments of the path the pattern can have used up
+    *first, last = pattern.split("/")
+    for part in first:
+        reached = _advance(part, segments, reached)
+    if last == "**":
+        return any(place < len(segments) for place in reached)
+    return bool(_advance(last, segments, reached))
+
+
+def _advance(part: str, segments: Sequence[str], reached: set[int]) -> set[int]:
+    if part == "**":
+        return set(range(min(reached), len(segments) + 1)) if reached else reached
+    compiled = _wild(part, "*?")
+    return {
+        place + 1
+        for place in reached
+        if place < len(segments) and compiled.fullmatch(segments[place])
+    }
+
+
+@cache
+def _wild(part: str, special: str) -> re.Pattern[str]:
+    """Compile ``part``, in which ``*`` is any text and, where special, ``?`` any character."""
+    pieces = [
+        "".join("." if char == "?" and "?" in special else re.escape(char) for char in piece)
+        for piece in part.split("*")
+    ]
+    if len(pieces) == 1:
+        return re.compile(pieces[0], re.DOTALL)
+    # What stands between two stars is taken where it comes first, once and for all: an
+    # atomic group, without which a pattern of many stars takes exponential time.
+    middle = "".join(f"(?>.*?{piece})" for piece in pieces[1:-1] if piece)
+    return re.compile(f"{pieces[0]}{middle}.*{pieces[-1]}", re.DOTALL)
 
 
 def matches_any(patterns: Iterable[str], path: str) -> bool:
@@ -107,4 +135,4 @@ def matches_any(patterns: Iterable[str], path: str) -> bool:
 
 def tool_matches(pattern: str, tool: str) -> bool:
     """Report whether the operation ``tool`` is named by ``pattern``; only ``*`` is special."""
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), tool) is not None
+    return _wild(pattern, "*").fullmatch(tool) is not None
