@@ -8,16 +8,13 @@ ABANDONED, with its use of the grant spent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, RefusedError
 from greenlight.execution.confinement import Confinement
 from greenlight.execution.host import facts
-from greenlight.execution.publish import publish_file
-from greenlight.execution.quarantine import keep
 from greenlight.execution.workspace import Workspace
 from greenlight.model.codec import draft
 from greenlight.model.documents import (
@@ -33,27 +30,25 @@ from greenlight.model.documents import (
 from greenlight.model.documents.environment import Fact, GradeRow
 from greenlight.model.documents.lineage import Presence
 from greenlight.model.documents.publication import PublishedRow
-from greenlight.model.documents.secret_scan import Hit
 from greenlight.model.evidence import Evidence
-from greenlight.model.lane import AllowedSurface, Lane, Step
+from greenlight.model.lane import Lane, Step
 from greenlight.model.surface import matches
 from greenlight.model.words import Status
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.admission import Examined, Provider, Request, examine
-from greenlight.services.closing import close_packet
 from greenlight.services.execute import Executed, Execution, StepFailed
 from greenlight.services.opening import Opened, current_state, open_run
 from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
-from greenlight.services.scanning import find_in_documents, scan_artifacts, withheld_paths
+from greenlight.services.publishing import publish_change
+from greenlight.services.scanning import scan_artifacts
 from greenlight.services.sealing import Sealed, seal_files
 from greenlight.services.sources import describe_sources, source_artifacts
 from greenlight.services.staging import Staging
+from greenlight.services.withholding import close_without_secrets, withhold
 from greenlight.store.repository import Store
 from greenlight.verify.derive.packet import Derived
-
-REDACTED = "withheld: it holds a secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +104,10 @@ def run_lane(request: Request, provider: Provider, folder: Path, around: Surroun
     with Workspace.create(around.parent) as workspace:
         run = _Run(opened, provider, folder, around, workspace)
         evidence, artifacts = run.carry_out()
-    evidence, artifacts = _withhold(evidence, artifacts, around)
-    derived, files = _close(evidence, opened, artifacts, around)
+    artifacts = withhold(around.store, evidence, artifacts)
+    derived, files = close_without_secrets(
+        evidence, opened.admission.lane_bytes, artifacts, masked_values(evidence.lane, around)
+    )
     lineage = tuple(prior.packet_tree.removeprefix("sha256:") for prior in evidence.lane.lineage)
     sealed = seal_files(
         around.store,
@@ -258,92 +255,3 @@ def describe_environment(staging: Staging, confinement: Confinement) -> Environm
         ),
         variables=tuple(sorted(staging.environment)),
     )
-
-
-def publish_change(
-    step: Step, surface: AllowedSurface, path: str, staging: Staging, folder: Path
-) -> PublishedRow:
-    """Publish one changed file back to where its workspace source came from."""
-    content = staging.applied(path)
-    before = staging.on_disk(path)
-    after = staging.to_publish(path)
-    code = ""
-    read_back = before
-    try:
-        read_back = publish_file(
-            content.data if content else b"",
-            after.mode or "0644",
-            folder,
-            target_of(staging.lane, path),
-            change=surface.change,
-            expected_before=before,
-        ).read_back
-    except GreenlightError as error:
-        code = error.code.name
-    if not code and read_back != after:
-        code = Code.PUBLICATION_DIFFERS.name
-    return draft(
-        PublishedRow,
-        step=step.id,
-        surface=surface.id,
-        path=path,
-        change=surface.change,
-        before=before,
-        published=after,
-        read_back=read_back,
-        code=code,
-    )
-
-
-def target_of(lane: Lane, path: str) -> str:
-    """Return where a path of the workspace came from, beside the lane file.
-
-    Raises:
-        RefusedError: It came from nowhere, so there is nowhere to publish it.
-    """
-    for source in lane.workspace:
-        if path == source.at or path.startswith(source.at + "/"):
-            return source.source + path.removeprefix(source.at)
-    raise RefusedError(Code.PUBLICATION_REFUSED, f"{path} stands under no workspace source")
-
-
-def _withhold(
-    evidence: Evidence, artifacts: dict[str, bytes], around: Surroundings
-) -> tuple[Evidence, dict[str, bytes]]:
-    """Take what holds a secret out of the packet and keep it, locally and apart."""
-    names = withheld_paths(evidence.scan.hits)
-    if names:
-        material = {name: artifacts[name] for name in names if name in artifacts}
-        where = around.store.make_own_dir() / "quarantine"
-        keep(material, where, f"{evidence.header.packet_id}: a secret in evidence")
-    return evidence, {path: data for path, data in artifacts.items() if path not in names}
-
-
-def _close(
-    evidence: Evidence, opened: Opened, artifacts: Mapping[str, bytes], around: Surroundings
-) -> tuple[Derived, dict[str, bytes]]:
-    """Close the packet; a secret that shows only in a document made later is withheld there."""
-    lane = opened.admission.lane_bytes
-    derived, files = close_packet(evidence, lane, artifacts)
-    masked = masked_values(evidence.lane, around)
-    documents = {path: data for path, data in files.items() if path not in artifacts}
-    found = find_in_documents(documents, masked)
-    if not found:
-        return derived, files
-    derived, files = close_packet(_redact(evidence, found), lane, artifacts)
-    documents = {path: data for path, data in files.items() if path not in artifacts}
-    if still := find_in_documents(documents, masked):
-        raise RefusedError(
-            Code.SECRET_IN_EVIDENCE,
-            f"a secret stands in {', '.join(still)}, where it cannot be withheld",
-            hint="the run stays ABANDONED; take the secret out of the lane and run again",
-        )
-    return derived, files
-
-
-def _redact(evidence: Evidence, found: list[str]) -> Evidence:
-    """Withhold the reasons of the log, the only free words of a run, and say where."""
-    rows = tuple(replace(row, reason=REDACTED if row.reason else "") for row in evidence.log.steps)
-    hits = tuple(Hit(rule="document", path=path, offset=0) for path in found)
-    scan = replace(evidence.scan, hits=(*evidence.scan.hits, *hits))
-    return replace(evidence, log=ExecutionLog(steps=rows), scan=scan)
