@@ -88,7 +88,7 @@ def state_of(data: bytes) -> FileState:
 
 
 @cache
-def _contents() -> dict[str, bytes]:
+def artifacts() -> dict[str, bytes]:
     """Return every artifact of the packet, by path."""
     kept = {
         f"artifacts/workspace/{path.relative_to(FOLDER).as_posix()}": path.read_bytes()
@@ -107,7 +107,7 @@ def _contents() -> dict[str, bytes]:
 
 def good_files() -> dict[str, FileFact]:
     """Return the facts of the artifacts that the good evidence names."""
-    return {path: FileFact.of(data) for path, data in _contents().items()}
+    return {path: FileFact.of(data) for path, data in artifacts().items()}
 
 
 def _published() -> list[tuple[str, Any]]:
@@ -126,7 +126,7 @@ def _rows(below: str) -> tuple[WorkspaceFile, ...]:
             digest=str(Digest.of(data)),
             artifact=path,
         )
-        for path, data in sorted(_contents().items())
+        for path, data in sorted(artifacts().items())
         if path.startswith(below)
     )
 
@@ -138,7 +138,7 @@ def _input(index: int) -> PreflightRow:
         PreflightRow,
         found=wanted.digest if read else "",
         contained=wanted.kind is InputKind.VERDICT,
-        bytes=len(_contents()[f"artifacts/inputs/{wanted.path}"]) if read else 0,
+        bytes=len(artifacts()[f"artifacts/inputs/{wanted.path}"]) if read else 0,
         artifact=f"artifacts/inputs/{wanted.path}" if read else "",
         reverified="",
     )
@@ -147,7 +147,7 @@ def _input(index: int) -> PreflightRow:
 @cache
 def _evidence() -> Evidence:
     lane = good_lane()
-    contents = _contents()
+    contents = artifacts()
     workspace = Workspace(
         files=_rows("artifacts/workspace/"),
         folders=tuple(
