@@ -13,6 +13,7 @@ A packet's own objects and its shelf come before any of this.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -221,7 +222,9 @@ def _write(
         # Before the ref: a ledger without a pin would be anybody's.
         write_pin(store, Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT)))
     store.refs.swap(ledger.ref, old=ledger.commit, new=commit)
-    remember(store, ledger.ref, placed.tip.head)
+    # The append is durable.  What follows proves nothing, so it must not make it look failed.
+    with suppress(StoreError):
+        remember(store, ledger.ref, placed.tip.head)
     place = Place(commit, first, blobs, head=head, frontier=frontier)
     new = replace(
         ledger,

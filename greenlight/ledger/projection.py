@@ -14,7 +14,6 @@ from contextlib import closing, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
-from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.ledger.read import Ledger
 from greenlight.model.head import Head
@@ -96,9 +95,6 @@ def find(store: Store, ledger: Ledger, prefix: str) -> list[Row]:
     """Return the packets whose id, run or tree begins with ``prefix``, by record.
 
     A tree may be given with or without ``sha256:``.
-
-    Raises:
-        StoreError: IO_FAILED or IO_NOSPACE: the projection cannot be written.
     """
     end = prefix + chr(0x10FFFF)
     tree = prefix if prefix.startswith("sha256:") else f"sha256:{prefix}"
@@ -111,11 +107,7 @@ def find(store: Store, ledger: Ledger, prefix: str) -> list[Row]:
 
 
 def rows(store: Store, ledger: Ledger) -> list[Row]:
-    """Return all packets, by record.
-
-    Raises:
-        StoreError: IO_FAILED or IO_NOSPACE: the projection cannot be written.
-    """
+    """Return all packets, by record."""
     return _select(store, ledger, "1", ())
 
 
@@ -125,12 +117,15 @@ def _select(store: Store, ledger: Ledger, where: str, values: tuple[str, ...]) -
     with suppress(sqlite3.Error), closing(_connect(path)) as base:
         if _is_bound(base, ledger.head):
             return [Row(*row) for row in base.execute(query, values)]
-    try:
+    with suppress(sqlite3.Error, OSError, StoreError):
+        store.make_own_dir()
         _build(path, ledger)
         with closing(_connect(path)) as base:
             return [Row(*row) for row in base.execute(query, values)]
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(Code.IO_FAILED, f"cannot build {path}: {error}") from error
+    # Nothing can be written here, as in an archive mounted to be read: answer all the same.
+    with closing(sqlite3.connect(":memory:")) as base:
+        _fill(base, ledger)
+        return [Row(*row) for row in base.execute(query, values)]
 
 
 def _path(store: Store) -> Path:
@@ -151,17 +146,20 @@ def _is_bound(base: sqlite3.Connection, head: Head) -> bool:
 
 def _build(path: Path, ledger: Ledger) -> None:
     """Make the file anew, beside, and move it into place."""
-    path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(unique_name("tmp-projection-"))
     try:
         with closing(_connect(temporary)) as base:
-            base.executescript(_SCHEMA)
-            with base:
-                base.execute("INSERT INTO bound VALUES (?, ?)", (VERSION, ledger.head.encode()))
-                _insert(base, _rows(ledger, 0))
+            _fill(base, ledger)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _fill(base: sqlite3.Connection, ledger: Ledger) -> None:
+    base.executescript(_SCHEMA)
+    with base:
+        base.execute("INSERT INTO bound VALUES (?, ?)", (VERSION, ledger.head.encode()))
+        _insert(base, _rows(ledger, 0))
 
 
 def _insert(base: sqlite3.Connection, new: Iterator[Row]) -> None:

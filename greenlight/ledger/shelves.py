@@ -10,9 +10,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
-from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.model.finding import Finding
 from greenlight.store.repository import Store
@@ -55,22 +53,21 @@ def find_shelved(store: Store, prefix: str) -> Shelved:
     A tree may be given with or without ``sha256:``.
 
     Raises:
-        StoreError: A ref cannot be read, or the table cannot be written.
+        StoreError: A ref cannot be read.
     """
     tree = prefix if prefix.startswith("sha256:") else f"sha256:{prefix}"
-    path = store.make_own_dir() / "shelves.sqlite"
-    try:
-        return _find(store, path, prefix, tree)
-    except sqlite3.Error:
-        with suppress(OSError):
+    path = store.own_dir / "shelves.sqlite"
+    for _ in range(2):
+        with suppress(sqlite3.Error):
+            return _find(store, str(path), prefix, tree)
+        with suppress(OSError, StoreError):
             path.unlink(missing_ok=True)  # damaged: it holds nothing that cannot be read again
-    try:
-        return _find(store, path, prefix, tree)
-    except sqlite3.Error as error:
-        raise StoreError(Code.IO_FAILED, f"cannot build {path}: {error}") from error
+            store.make_own_dir()
+    # Nothing can be written here, as in an archive mounted to be read: answer all the same.
+    return _find(store, ":memory:", prefix, tree)
 
 
-def _find(store: Store, path: Path, prefix: str, tree: str) -> Shelved:
+def _find(store: Store, path: str, prefix: str, tree: str) -> Shelved:
     with closing(sqlite3.connect(path, timeout=5.0)) as base:
         base.execute("PRAGMA synchronous = OFF")  # what a power cut tears is built again
         base.executescript(_SCHEMA)

@@ -136,9 +136,10 @@ def make_directories(path: Path) -> list[Path]:
         StoreError: IO_NOSPACE or IO_FAILED.
     """
     missing = []
-    while not path.is_dir():
-        missing.append(path)
-        path = path.parent
+    with wrapped(f"look at {path}"):
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
     changed = []
     for directory in reversed(missing):
         with wrapped(f"make {directory}"):

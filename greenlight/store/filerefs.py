@@ -115,7 +115,9 @@ class FileRefs:
         for part in (path, *path.parents):
             if part == self._dir:
                 return path
-            if part.is_symlink():  # it could lead out of the repository
+            with wrapped(f"look at {part}"):
+                leads_out = part.is_symlink()
+            if leads_out:
                 raise StoreError(Code.STORE_DAMAGED, f"{part} is a symbolic link")
         return path
 

@@ -167,10 +167,13 @@ def _git_dir_around(start: Path) -> Path | None:
 def _git_dir_at(folder: Path) -> Path | None:
     """Return the common directory of the repository whose top is ``folder``, or None."""
     for candidate in (folder / ".git", folder):
-        if candidate.is_file():
+        with wrapped(f"look at {candidate}"):
+            is_pointer = candidate.is_file()
+            # As git decides: these three make a repository.
+            parts = [(candidate / name).exists() for name in ("HEAD", "objects", "refs")]
+        if is_pointer:
             return _follow(candidate)
-        # As git decides: these three make a repository.
-        if all((candidate / name).exists() for name in ("HEAD", "objects", "refs")):
+        if all(parts):
             return _common(candidate)
     return None
 

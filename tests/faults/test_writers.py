@@ -169,6 +169,44 @@ def test_killed_at_each_call(tmp_path, call):
     fsck(store)
 
 
+@pytest.mark.parametrize("call", ["fsync", "link", "rename", "mkdir", "unlink", "flock"])
+@pytest.mark.parametrize("error", ["EIO", "ENOSPC", "EROFS"])
+def test_refused_at_each_call(tmp_path, call, error):
+    """Where the system refuses a call of a seal, it is not acknowledged, or it is there."""
+    strace = need("strace")
+    store = create_store(tmp_path / "s")
+    begin(store)
+    number = refused = 0
+    acknowledged = set()
+    step = 1 if LONG else {"fsync": 23, "rename": 17, "mkdir": 13}.get(call, 5)
+    for when in range(1, 200, step):
+        number += 1
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}")
+        writer = sealer(store, number, number + 1, strace, "-f", "-o", tmp_path / "calls", *inject)
+        go(writer)
+        out, err = writer.communicate()
+        if "ptrace" in err or "PTRACE" in err:
+            pytest.skip(f"strace cannot trace here: {err.strip()}")
+        acknowledged.update(map(int, out.split()))
+        if writer.returncode != 0:
+            assert "StoreError" in err.splitlines()[-1], err
+            refused += 1
+        if "INJECTED" not in (tmp_path / "calls").read_text():
+            break  # fewer calls than that
+        number += 1
+        put(store, [Pen(number * 1000).sign(outside(number), EXECUTOR)])  # no wedge
+    else:
+        pytest.fail("a seal has more calls than were tried")
+
+    found = {
+        int(packet.sealed.packet_tree.removeprefix("sha256:"), 16)
+        for packet in read_ledger(store, DEFAULT_REF, pin=read_pin(store)).state.packets.values()
+    }
+    assert acknowledged <= found
+    assert refused
+    fsck(store)
+
+
 def test_killed_at_random(tmp_path):
     """Killed again and again while sealing: what was acknowledged is there, whole."""
     store = create_store(tmp_path / "s")

@@ -4,8 +4,6 @@ import sqlite3
 
 import pytest
 
-from greenlight.codes import Code
-from greenlight.errors import StoreError
 from greenlight.ledger import projection
 from greenlight.ledger.pin import DEFAULT_REF, read_pin
 from greenlight.ledger.read import read_ledger
@@ -121,13 +119,10 @@ def test_kept_up_to_date(store, ledger):
 
 
 def test_folder_in_the_way(store, ledger):
-    """Where the projection cannot be written, appends go on and a look-up says why not."""
+    """Where the projection cannot be written, appends and look-ups go on without it."""
     path(store).unlink()
     path(store).mkdir()
     after = put(store, [Pen(6000).sign(outside(7), EXECUTOR)]).ledger
 
-    with pytest.raises(StoreError) as caught:
-        projection.rows(store, after)
-
-    assert caught.value.code is Code.IO_FAILED
-    assert ledger.tip.size == 6
+    assert [row.record for row in projection.rows(store, after)] == [3, 4, 5, 6]
+    assert after.places[:-1] == ledger.places

@@ -106,6 +106,14 @@ def test_damaged_table(store, content):
     assert commits(store, "lane") == [one]
 
 
+def test_folder_in_the_way(store):
+    """Where the table cannot be written, the shelves are searched without it."""
+    one = seal(store, 1)
+    (store.own_dir / "shelves.sqlite").mkdir()
+
+    assert commits(store, "lane") == [one]
+
+
 def test_no_shelf(store):
     """A store without shelves holds nothing."""
     assert find_shelved(store, "lane") == shelves.Shelved((), ())
