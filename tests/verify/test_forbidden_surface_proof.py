@@ -119,6 +119,17 @@ def test_a_change_in_a_forbidden_path_is_a_violation(grade: tuple[str, str]) -> 
 
 
 @pytest.mark.parametrize("grade", GRADES)
+def test_what_could_not_be_seen_leaves_paths_unknown(grade: tuple[str, str]) -> None:
+    """A name that no packet can hold hides what stands there; a violation seen stays one."""
+    row = GradeRow(kind="path_workspace", enforced_by=grade[0], observed_by=grade[1])
+    evidence = evidence_with(surface(**WAYS[Aspect.PATH]), grades=(row,))
+    names = replace(evidence.outcomes, refused_names=("a\\xff (PATH_NOT_UTF8)",))
+    hidden = replace(evidence, outcomes=names)
+    assert aspect_of(hidden).verdict is UNKNOWN
+    assert aspect_of(change(hidden, "kb/closed/a")).verdict is VIOLATED
+
+
+@pytest.mark.parametrize("grade", GRADES)
 @pytest.mark.parametrize(
     ("decisions", "expected"),
     [

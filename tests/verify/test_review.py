@@ -139,7 +139,8 @@ def unscanned(good: Evidence) -> Evidence:
     [
         # A change that no surface allows is also an attempt on what is not named.
         (outside, {"PER-1": FAIL, "PER-2": FAIL}),
-        (refused_name, {"PER-1": FAIL}),
+        # What could not be seen leaves no path known, forbidden or not.
+        (refused_name, {"PER-1": FAIL, "PER-2": UNKNOWN, "PER-6": UNKNOWN}),
         (unrestored, {"PER-3": FAIL, "PER-5": FAIL}),
         (open_probe, {"PER-4": FAIL}),
         (broken_pin, {"PER-7": FAIL}),

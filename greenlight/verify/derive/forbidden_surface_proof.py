@@ -12,11 +12,11 @@ from greenlight.model.documents.environment import Environment, GradeRow
 from greenlight.model.documents.forbidden_surface_proof import (
     Aspect,
     AspectRow,
+    Attempted,
     ForbiddenSurfaceProof,
     ProofRow,
 )
 from greenlight.model.documents.outcomes import Outcomes, ToolDecision
-from greenlight.model.documents.words import Answer
 from greenlight.model.evidence import Evidence
 from greenlight.model.lane import ForbiddenSurface
 from greenlight.model.surface import SurfaceVerdict, matches_any, tool_matches
@@ -49,12 +49,12 @@ def derive_forbidden_surface_proof(evidence: Evidence) -> ForbiddenSurfaceProof:
     )
 
 
-def _attempted(rows: Sequence[ProofRow], outside: Sequence[str]) -> Answer:
+def _attempted(rows: Sequence[ProofRow], outside: Sequence[str]) -> Attempted:
     verdicts = {row.verdict for row in rows}
     if outside or verdicts & {SurfaceVerdict.VIOLATED, SurfaceVerdict.BLOCKED}:
-        return Answer.YES
+        return Attempted.TRUE
     # A lane that names no forbidden surface has not looked at any.
-    return Answer.NO if rows and verdicts <= set(_KNOWN) else Answer.UNKNOWN
+    return Attempted.FALSE if rows and verdicts <= set(_KNOWN) else Attempted.UNKNOWN
 
 
 def _row(surface: ForbiddenSurface, outcomes: Outcomes, environment: Environment) -> ProofRow:
@@ -77,7 +77,9 @@ def _aspects(
     if surface.paths:
         grade = grades.get("path_workspace")
         touched = any(matches_any(surface.paths, row.path) for row in outcomes.mutations)
-        seen = SurfaceVerdict.VIOLATED if touched else SurfaceVerdict.UNTOUCHED
+        # Where something could not be seen, nobody knows what stands there.
+        good = SurfaceVerdict.UNKNOWN if outcomes.refused_names else SurfaceVerdict.UNTOUCHED
+        seen = SurfaceVerdict.VIOLATED if touched else good
         yield _aspect(Aspect.PATH, surface.paths, grade, seen)
     if surface.tools:
         yield _aspect(Aspect.TOOL, surface.tools, grades.get("tool"), _tools(surface, outcomes))
