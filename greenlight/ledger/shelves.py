@@ -23,14 +23,16 @@ CREATE TABLE IF NOT EXISTS shelved (
     place INTEGER NOT NULL,
     tree TEXT NOT NULL,
     packet TEXT NOT NULL,
+    run TEXT NOT NULL,
     packet_commit TEXT NOT NULL,
     PRIMARY KEY (ref, place)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_tree ON shelved (tree);
 CREATE INDEX IF NOT EXISTS by_packet ON shelved (packet);
+CREATE INDEX IF NOT EXISTS by_run ON shelved (run);
 CREATE INDEX IF NOT EXISTS by_commit ON shelved (packet_commit);
-PRAGMA user_version = 1;
 """
+_UUID_CHARACTERS = 36
 _END = chr(0x10FFFF)  # after every character that can follow a prefix
 
 
@@ -48,7 +50,7 @@ class Shelved:
 
 
 def find_shelved(store: Store, prefix: str) -> Shelved:
-    """Return what the shelves hold whose tree, id or commit begins with ``prefix``.
+    """Return what the shelves hold whose tree, id, run or commit begins with ``prefix``.
 
     A tree may be given with or without ``sha256:``.
 
@@ -77,9 +79,9 @@ def _find(store: Store, path: str, prefix: str, tree: str) -> Shelved:
             problems = _refresh(store, base)
         rows = base.execute(
             "SELECT tree, packet, packet_commit FROM shelved WHERE (tree >= ? AND tree < ?)"
-            " OR (packet >= ? AND packet < ?) OR (packet_commit >= ? AND packet_commit < ?)"
-            " ORDER BY ref DESC, place DESC",
-            (tree, tree + _END, prefix, prefix + _END, prefix, prefix + _END),
+            " OR (packet >= ? AND packet < ?) OR (run >= ? AND run < ?)"
+            " OR (packet_commit >= ? AND packet_commit < ?) ORDER BY ref DESC, place DESC",
+            (tree, tree + _END, *3 * (prefix, prefix + _END)),
         )
         return Shelved(tuple(ShelfEntry(*row) for row in rows), tuple(problems))
 
@@ -107,15 +109,19 @@ def _read_on(
         "SELECT coalesce(max(place), 0) FROM shelved WHERE ref = ?", (ref,)
     ).fetchone()
     base.executemany(
-        "INSERT INTO shelved VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO shelved VALUES (?, ?, ?, ?, ?, ?)",
         (
-            (ref, place + number, entry.packet_tree, entry.packet_id, entry.commit)
+            (ref, place + number, entry.packet_tree, entry.packet_id, _run(entry), entry.commit)
             for number, entry in enumerate(reversed(shelf.entries), 1)
         ),
     )
     if not shelf.problems:  # an odd shelf is read again each time, so that it is said each time
         base.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (ref, tip))
     return list(shelf.problems)
+
+
+def _run(entry: ShelfEntry) -> str:
+    return entry.packet_id[-_UUID_CHARACTERS:]  # an id is a lane, a hyphen and the run's UUID
 
 
 def _forget(base: sqlite3.Connection, ref: str) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from greenlight.codes import Code
-from greenlight.errors import StoreError, UsageError
+from greenlight.errors import MalformedError, StoreError, UsageError
 from greenlight.execution.packet_folder import read_folder
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin
 from greenlight.ledger.projection import find
 from greenlight.ledger.read import Ledger, read_ledger
+from greenlight.ledger.shelves import find_shelved
 from greenlight.model.packet import FileFact, Packet, is_text
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
@@ -84,17 +85,14 @@ def find_commit(store: Store, name: str) -> str:
     Raises:
         UsageError: PACKET_UNKNOWN, PACKET_AMBIGUOUS.
     """
-    shelved = list(shelved_packets(store))
-    trees = (
-        {row.tree for row in find(store, ledger_of(store), name)}
-        if len(name) >= MIN_PREFIX
-        else set()
-    )
-    fitting = {
-        entry.packet_tree: entry.commit
-        for entry in reversed(shelved)
-        if entry.packet_tree in trees or _named(entry, name)
-    }
+    fitting: dict[str, str] = {}
+    trees: set[str] = set()
+    if len(name) >= MIN_PREFIX:
+        # What the ledger calls a packet counts beside what a shelf does, which is a hint.
+        trees = {row.tree for row in find(store, ledger_of(store), name)}
+        for prefix in (name, *sorted(trees)):
+            for entry in find_shelved(store, prefix).entries:  # the newest of a tree counts
+                fitting.setdefault(entry.packet_tree, entry.commit)
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     if len(fitting) > 1:
@@ -118,18 +116,10 @@ def find_commit(store: Store, name: str) -> str:
     )
 
 
-def _named(entry: ShelfEntry, name: str) -> bool:
-    if len(name) < MIN_PREFIX:
-        return False
-    digits = entry.packet_tree.removeprefix("sha256:")
-    names = (entry.packet_id, entry.packet_id[-36:], entry.packet_tree, digits, entry.commit)
-    return any(known.startswith(name) for known in names)
-
-
 def _is_commit(store: Store, oid: str) -> bool:
     try:
         kind, _ = store.objects.read(oid)
-    except StoreError:
+    except (MalformedError, StoreError):  # no object of this format, or none that is here
         return False
     return kind == "commit"
 

@@ -26,7 +26,7 @@ def seal(store, number, month=1):
         store,
         commit,
         packet_tree=f"sha256:{number:x}" + "0" * 63,
-        packet_id=f"lane-{number}",
+        packet_id=f"lane-{number}0000000-0000-4000-8000-000000000000",
         author=AUTHOR,
         time=time,
     )
@@ -44,6 +44,7 @@ def test_found_by_tree_id_and_commit(store):
     assert commits(store, "sha256:1") == [one]
     assert commits(store, "2000") == [two]
     assert commits(store, "lane-3") == [three]
+    assert commits(store, "30000000-0000") == [three]
     assert commits(store, three[:20]) == [three]
     assert commits(store, "lane-") == [three, two, one]
     assert commits(store, "lane_") == []
@@ -79,9 +80,9 @@ def test_rewritten_shelf(store):
     assert len(commits(store, "lane")) == 3
 
     store.refs.swap(ref, old=store.refs.read(ref), new=first)
-    assert [e.packet_id for e in find_shelved(store, "lane").entries] == ["lane-3", "lane-1"]
+    assert [e.packet_id[:6] for e in find_shelved(store, "lane").entries] == ["lane-3", "lane-1"]
     (store.git_dir / ref).unlink()
-    assert [e.packet_id for e in find_shelved(store, "lane").entries] == ["lane-3"]
+    assert [e.packet_id[:6] for e in find_shelved(store, "lane").entries] == ["lane-3"]
 
 
 def test_rubbish_is_said_each_time(store):
