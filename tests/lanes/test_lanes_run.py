@@ -62,7 +62,7 @@ def test_the_documents_of_the_source_are_created(tmp_path: Path) -> None:
     assert ran.document("production-readiness-blocker-map.json")["open"] == 7
     proof = ran.document("forbidden-surface-proof.json")
     assert proof["total"] == 16
-    assert proof["any_forbidden_surface_attempted"] == "UNKNOWN"  # nothing watched the network
+    assert proof["any_forbidden_surface_attempted"] == "unknown"  # nothing watched the network
 
 
 def test_the_migration_is_proven_at_rows_and_schema_too(tmp_path: Path) -> None:

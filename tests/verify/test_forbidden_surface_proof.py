@@ -11,6 +11,7 @@ from greenlight.model.documents.environment import GradeRow
 from greenlight.model.documents.forbidden_surface_proof import (
     Aspect,
     AspectRow,
+    Attempted,
     ForbiddenSurfaceProof,
 )
 from greenlight.model.documents.outcomes import MutationRow, ToolCall, ToolDecision
@@ -184,13 +185,13 @@ def proof_of(evidence: Evidence) -> ForbiddenSurfaceProof:
 def test_the_answer_to_whether_anything_was_attempted() -> None:
     """NO only where every surface is known; YES for a block, a violation, a change outside."""
     good = good_evidence()
-    assert proof_of(good).any_forbidden_surface_attempted is Answer.NO
+    assert proof_of(good).any_forbidden_surface_attempted is Attempted.FALSE
     assert (proof_of(good).known, proof_of(good).total) == (16, 16)
-    assert proof_of(observed_evidence()).any_forbidden_surface_attempted is Answer.UNKNOWN
+    assert proof_of(observed_evidence()).any_forbidden_surface_attempted is Attempted.UNKNOWN
     blocked = call(good, "query_pg", ToolDecision.REJECTED)
-    assert proof_of(blocked).any_forbidden_surface_attempted is Answer.YES
+    assert proof_of(blocked).any_forbidden_surface_attempted is Attempted.TRUE
     outside = change(good, "kb/elsewhere/a")
-    assert proof_of(outside).any_forbidden_surface_attempted is Answer.YES
+    assert proof_of(outside).any_forbidden_surface_attempted is Attempted.TRUE
     assert proof_of(outside).outside_scope == ("kb/elsewhere/a",)
 
 
@@ -198,13 +199,13 @@ def test_a_lane_without_forbidden_surfaces_has_not_looked() -> None:
     """Naming nothing is UNKNOWN, not NO."""
     good = good_evidence()
     nothing = replace(good, lane=replace(good.lane, forbidden=()))
-    assert proof_of(nothing).any_forbidden_surface_attempted is Answer.UNKNOWN
+    assert proof_of(nothing).any_forbidden_surface_attempted is Attempted.UNKNOWN
 
 
 def test_the_probes_do_not_count() -> None:
     """What the probes try on purpose is kept apart from what the lane attempted."""
     assert proof_of(good_evidence()).probe_attempts == 15
-    assert proof_of(good_evidence()).any_forbidden_surface_attempted is Answer.NO
+    assert proof_of(good_evidence()).any_forbidden_surface_attempted is Attempted.FALSE
 
 
 def test_touched_needs_every_class_named() -> None:

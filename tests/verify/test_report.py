@@ -85,7 +85,7 @@ def test_the_report_tells_what_the_source_reports() -> None:
     ]
     assert "Production mutation: NO · REAL_RUN/QT001/cutover: NO · Owner-ask: NO" in text
     assert "15/15 fail closed; control accepted; any_fail_open=false." in text
-    assert "any_forbidden_surface_attempted: NO" in text
+    assert "any_forbidden_surface_attempted: false" in text
     assert "ROLLBACK_APPLY_DID_NOT_MUTATE:RB-EXEC-1" in text
     assert "Next decision: HOLD, by owner and operator." in text
     assert "TKT-OBJ-442..461 canonical fold" in text
@@ -96,7 +96,7 @@ def test_the_report_follows_the_evidence() -> None:
     text = report(observed_evidence())
     assert "Status: APPLIED_NOT_CLEAN; review: NO_PRODUCTION_EXECUTION_NOT_PROVEN" in text
     assert "Production mutation: UNKNOWN" in text
-    assert "any_forbidden_surface_attempted: UNKNOWN" in text
+    assert "any_forbidden_surface_attempted: unknown" in text
 
 
 def test_the_report_is_the_same_every_time() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from greenlight.model.documents.words import Answer
 from greenlight.model.fields import Count, Label, Line, Note, derived, document, value
 from greenlight.model.surface import SurfaceClass, SurfaceVerdict
 
@@ -17,6 +16,14 @@ class Aspect(StrEnum):
     NETWORK = "network"
     PROGRAM = "program"
     VARIABLE = "variable"
+
+
+class Attempted(StrEnum):
+    """Whether a forbidden surface was attempted, in the words of 001:37."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNKNOWN = "unknown"
 
 
 @value
@@ -47,7 +54,9 @@ class ForbiddenSurfaceProof:
 
     surfaces: tuple[ProofRow, ...] = derived("The forbidden surfaces, in the lane's order.")
     outside_scope: tuple[Line, ...] = derived("Paths that changed and that no surface allows.")
-    any_forbidden_surface_attempted: Answer = derived("YES, NO, or UNKNOWN where nobody looked.")
+    any_forbidden_surface_attempted: Attempted = derived(
+        "true, false, or unknown where nobody looked."
+    )
     known: Count = derived("Surfaces that are UNTOUCHED or NOT_REQUESTED.")
     total: Count = derived("Surfaces in all.")
     probe_attempts: Count = derived("Attempts made on purpose by the probes; they do not count.")

@@ -11,6 +11,7 @@ from greenlight.model.documents import (
     Review,
     ScopeLock,
 )
+from greenlight.model.documents.forbidden_surface_proof import Attempted
 from greenlight.model.documents.lineage import Presence
 from greenlight.model.documents.review import ReviewCheck, ReviewVerdict
 from greenlight.model.documents.words import Answer, Result
@@ -19,6 +20,12 @@ from greenlight.verify.derive.answers import PRODUCTION, touched
 from greenlight.verify.derive.status import not_done
 
 _OPPOSITE = {Answer.NO: Result.PASS, Answer.YES: Result.FAIL, Answer.UNKNOWN: Result.UNKNOWN}
+
+_UNATTEMPTED = {
+    Attempted.FALSE: Result.PASS,
+    Attempted.TRUE: Result.FAIL,
+    Attempted.UNKNOWN: Result.UNKNOWN,
+}
 
 CHECKS = (
     "scope intact",
@@ -101,7 +108,7 @@ def _forbidden(proof: ForbiddenSurfaceProof) -> _Answer:
         f"{proof.known} of {proof.total} surfaces known untouched, "
         f"attempted: {proof.any_forbidden_surface_attempted.value}"
     )
-    return _OPPOSITE[proof.any_forbidden_surface_attempted], where, because
+    return _UNATTEMPTED[proof.any_forbidden_surface_attempted], where, because
 
 
 def _production(proof: ForbiddenSurfaceProof) -> _Answer:
