@@ -1,0 +1,197 @@
+"""Take a packet out of the store as plain files: ``packet/``, ``seal/`` and ``ledger/``.
+
+The folder is written beside its place, read back and compared, and renamed into place:
+it is there whole, or not at all.  ``ledger/`` holds the records about the packet and the
+head, unsealed: what a stranger needs who was given the trust root's digest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import MalformedError, RefusedError, StoreError
+from greenlight.execution.packet_folder import read_folder
+from greenlight.ledger.read import Ledger, read_records
+from greenlight.model.entry import Entry, decode_entry
+from greenlight.model.finding import Finding, Report
+from greenlight.model.grant import Grant
+from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.record import decode_record
+from greenlight.model.statement import Statement
+from greenlight.model.trust import TrustRoot
+from greenlight.primitives.packet_path import collisions, path_problem
+from greenlight.primitives.text import escape
+from greenlight.services.packets import Located, ledger_of
+from greenlight.store.durable import (
+    make_directories,
+    sync_directory,
+    unique_name,
+    wrapped,
+    write_new,
+)
+from greenlight.store.repository import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """A packet as plain files.
+
+    Attributes:
+        folder: Where.
+        packet_tree: What was read back from there.
+        files: Number of files of ``packet/``.
+        records: Indexes of the records in ``ledger/``.
+    """
+
+    folder: Path
+    packet_tree: str
+    files: int
+    records: tuple[int, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return {
+            "folder": str(self.folder),
+            "packet_tree": self.packet_tree,
+            "files": self.files,
+            "records": list(self.records),
+        }
+
+
+def checkout(located: Located, folder: Path, *, store: Store | None) -> CheckedOut:
+    """Write a packet that was read whole into ``folder``, which is new or empty.
+
+    Raises:
+        RefusedError: CHECKOUT_EXISTS.
+        RejectedError: The packet holds what no folder may; the ledger is broken.
+        StoreError: IO_NOSPACE, IO_FAILED; nothing is left behind.
+    """
+    folder = folder.absolute()
+    _require_free(folder)
+    _require_safe(located)
+    ledger = _ledger_files(located, store)
+    made = make_directories(folder.parent)
+    staged = folder.with_name(unique_name(f".{folder.name[:200]}-"))
+    try:
+        for name, files in (
+            ("packet", located.files),
+            ("seal", located.packet.seal),
+            ("ledger", ledger),
+        ):
+            _write(staged / name, files)
+        _require_same(staged, located, ledger)
+        with wrapped(f"write {folder}"):
+            staged.replace(folder)  # an empty folder gives way
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+    for directory in (*made, folder.parent):
+        sync_directory(directory)
+    records = sorted(int(Path(path).stem) for path in ledger if path != "head")
+    return CheckedOut(folder, located.packet.tree, len(located.files), tuple(records))
+
+
+def _require_free(folder: Path) -> None:
+    with wrapped(f"look at {folder}"):
+        taken = os.path.lexists(folder) and (
+            folder.is_symlink() or not folder.is_dir() or any(folder.iterdir())
+        )
+    if taken:
+        raise RefusedError(
+            Code.CHECKOUT_EXISTS, f"{escape(str(folder))} is there and is not an empty folder"
+        )
+
+
+def _require_safe(located: Located) -> None:
+    """Refuse names that would lead out of the folder, before anything is written."""
+    paths = (*located.files, *located.packet.seal)
+    findings = [
+        *located.packet.refused,
+        *(
+            Finding(
+                problem, escape(path), "a path that every file system can hold", problem.meaning
+            )
+            for path in sorted(paths)
+            if (problem := path_problem(path)) is not None
+        ),
+        *(
+            Finding(Code.PATH_COLLISION, escape(one), "paths that stay two", escape(other))
+            for one, other in collisions(located.files)
+        ),
+    ]
+    Report.of(findings).require()
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    if not files:
+        return
+    with wrapped(f"write {folder}"):
+        for path, data in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_new(target, data)
+        for directory, _, _ in os.walk(folder):
+            sync_directory(Path(directory))
+
+
+def _require_same(staged: Path, located: Located, ledger: Mapping[str, bytes]) -> None:
+    found = read_folder(staged, lambda _: False)
+    facts = {path: fact.sha256 for path, fact in found.packet.files.items()}
+    wanted = {path: fact.sha256 for path, fact in located.packet.files.items()}
+    if (facts, found.packet.seal, found.ledger) != (wanted, dict(located.packet.seal), ledger):
+        raise StoreError(
+            Code.IO_FAILED, f"{escape(str(staged))}: what was read back is not what was written"
+        )
+
+
+# --- ledger/
+
+
+def _ledger_files(located: Located, store: Store | None) -> dict[str, bytes]:
+    """Return what is recorded about the packet: from the store, or what came along."""
+    if not located.commit or store is None:
+        return dict(located.ledger)
+    ledger = ledger_of(store)
+    ledger.require()
+    if ledger.commit is None:
+        return {}
+    records = dict(_about(store, ledger, _packet_id(located)))
+    files = {f"records/{index}.cbor": raw for index, raw in records.items()}
+    return files | {"head": ledger.head.encode()}
+
+
+def _packet_id(located: Located) -> str:
+    try:
+        return Statement.decode(located.packet.seal["statement.cbor"]).packet_id
+    except (KeyError, MalformedError):
+        return ""  # the packet's own verification says what is wrong with it
+
+
+def _about(store: Store, ledger: Ledger, packet_id: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the records about a packet: trust, the grant of its run, opened, sealed."""
+    grants = {
+        run.opened.grant for run in ledger.state.runs.values() if run.opened.packet == packet_id
+    }
+    for raw in read_records(store, ledger, 0, ledger.head.size):
+        record = decode_record(raw)
+        try:
+            entry = decode_entry(record.entry)
+        except MalformedError:
+            continue
+        if _is_about(entry, packet_id, grants):
+            yield record.index, raw
+
+
+def _is_about(entry: Entry, packet_id: str, grants: set[str]) -> bool:
+    match entry.kind:
+        case TrustRoot.KIND:
+            return True
+        case Grant.KIND:
+            return entry.body.get("grant") in grants
+        case RunOpened.KIND | PacketSealed.KIND:
+            return entry.body.get("packet") == packet_id
+    return False

@@ -1,0 +1,154 @@
+"""Grants and the trust root: who may do what, said by an owner, kept in the ledger."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from greenlight.codes import Code
+from greenlight.errors import RefusedError
+from greenlight.ledger.append import append
+from greenlight.ledger.read import Ledger
+from greenlight.model.entry import sign_entry
+from greenlight.model.grant import Grant
+from greenlight.model.state import GrantState, LedgerState
+from greenlight.model.trust import KeyRoles, Role, TrustRoot
+from greenlight.primitives.ed25519 import PublicKey, Signer
+from greenlight.primitives.timestamp import format_seconds
+from greenlight.services.founding import DELEGATION, NO_PRODUCTION
+from greenlight.store.repository import Store
+
+DEFAULT_DAYS = 30
+DEFAULT_USES = 1  # whoever lets somebody run more often says how often
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a grant gives.
+
+    Attributes:
+        executor: Thumbprint URI of the key that may run.
+        lane: Slug, or ``*``.
+        modes: Modes a run may have.
+        operations: What may be done; ``*`` for every tool operation that the lane names.
+        uses: How often.
+        days: For how many days from now; None for no end.
+        grant: Its id; empty for a new one.
+        authority: Label of the authority.
+        delegation: Label of the delegation.
+    """
+
+    executor: str
+    lane: str = "*"
+    modes: tuple[str, ...] = ("staging",)
+    operations: tuple[str, ...] = ("*",)
+    uses: int = DEFAULT_USES
+    days: int | None = DEFAULT_DAYS
+    grant: str = ""
+    authority: str = NO_PRODUCTION
+    delegation: str = DELEGATION
+
+    def at(self, now: datetime) -> Grant:
+        """Return the grant that these terms make now.
+
+        Raises:
+            MalformedError: One of the terms cannot stand in a grant.
+        """
+        expires = "" if self.days is None else format_seconds(now + timedelta(days=self.days))
+        return Grant.from_body(
+            {
+                "grant": self.grant,
+                "lane": self.lane,
+                "executor": self.executor,
+                "authority": self.authority,
+                "delegation": self.delegation,
+                "operations": sorted(set(self.operations)),
+                "modes": sorted(set(self.modes)),
+                "not_before": format_seconds(now),
+                "expires": expires,
+                "max_uses": self.uses,
+            }
+        )
+
+
+def issue_grant(
+    store: Store, signer: Signer, terms: Terms, *, clock: Callable[[], datetime]
+) -> tuple[Grant, int]:
+    """Write a grant into the ledger; return it with the index of its record.
+
+    Raises:
+        RefusedError: TRUST_REFUSED: the key is no owner's.
+        MalformedError: One of the terms cannot stand in a grant.
+        StoreError: The store does not serve.
+    """
+    issued: list[Grant] = []
+
+    def decide(_state: LedgerState, now: datetime) -> Sequence[bytes]:
+        issued[:] = [terms.at(now)]
+        return [sign_entry(issued[0], uuid=str(uuid.uuid4()), signer=signer)]
+
+    terms.at(clock())  # before the store is touched: a bad word leaves no trace
+    appended = append(store, signer, decide, clock=clock)
+    return issued[0], appended.indexes[0]
+
+
+def new_grant_id() -> str:
+    """Return an id that no other grant has."""
+    return str(uuid.uuid4())
+
+
+def add_key(
+    store: Store,
+    signer: Signer,
+    key: PublicKey,
+    roles: Sequence[Role],
+    *,
+    clock: Callable[[], datetime],
+) -> TrustRoot:
+    """Make the next version of the trust root, in which ``key`` has ``roles`` too.
+
+    Raises:
+        RefusedError: TRUST_REFUSED: ``signer`` is no owner; USAGE: nothing would change.
+        StoreError: The store does not serve.
+    """
+    made: list[TrustRoot] = []
+
+    def decide(state: LedgerState, _now: datetime) -> Sequence[bytes]:
+        made[:] = [_next_root(state, key, roles)]
+        return [sign_entry(made[0], uuid=str(uuid.uuid4()), signer=signer)]
+
+    append(store, signer, decide, clock=clock)
+    return made[0]
+
+
+def _next_root(state: LedgerState, key: PublicKey, roles: Sequence[Role]) -> TrustRoot:
+    before = state.trust
+    if before is None:
+        raise RefusedError(Code.TRUST_REFUSED, "there is no trust root to add a key to")
+    held = before.find(key.uri)
+    after = KeyRoles.of(key, *roles, *(held.roles if held else ()))
+    if held == after:
+        raise RefusedError(Code.USAGE, "the trust root says that already; nothing was written")
+    others = [item for item in before.keys if item.public.uri != key.uri]
+    return TrustRoot.make(
+        *others,
+        after,
+        version=before.version + 1,
+        threshold=before.threshold,
+        expires=before.expires,
+    )
+
+
+def grant_dict(held: GrantState, ledger: Ledger) -> dict[str, object]:
+    """Return a grant as ``--json`` prints it."""
+    spent = ledger.state.uses.get(held.grant.grant, 0)
+    return {**held.grant.to_body(), "spent": spent, "issuer": held.issuer, "record": held.index}
+
+
+def trust_dict(ledger: Ledger) -> dict[str, object]:
+    """Return the trust root in force as ``--json`` prints it."""
+    trust = ledger.state.trust
+    body = {} if trust is None else trust.to_body()
+    return {"trust_root": str(ledger.head.pin), "ref": ledger.ref, **body}

@@ -1,0 +1,175 @@
+"""Make a store ready: a trust root of one's own, or the pin of somebody else's.
+
+``init`` begins a ledger in the repository around, or in a bare one that it makes.  In a
+fresh clone there is a ledger already, and it is anybody's until the digest of its trust
+root is given: that digest comes another way, never from the clone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import RefusedError, StoreError
+from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
+from greenlight.ledger.read import read_ledger
+from greenlight.model.trust import Role
+from greenlight.primitives.digest import Digest
+from greenlight.primitives.ed25519 import Signer
+from greenlight.services.founding import found_ledger
+from greenlight.store.refs import require_name
+from greenlight.store.repository import Store, create_store, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """A store that is ready.
+
+    Attributes:
+        store: Folder of the repository.
+        ref: Where the ledger lies.
+        trust_root: Digest of record 0, as it is pinned.
+        grant: Id of the first grant; empty where an existing ledger was pinned.
+        size: Records that were seen.
+    """
+
+    store: Path
+    ref: str
+    trust_root: str
+    grant: str
+    size: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return {
+            "store": str(self.store),
+            "ref": self.ref,
+            "trust_root": self.trust_root,
+            "grant": self.grant,
+            "size": self.size,
+        }
+
+
+def init_store(
+    where: Path | None,
+    start: Path,
+    signer: Signer,
+    *,
+    clock: Callable[[], datetime],
+    ref: str = DEFAULT_REF,
+) -> Initialised:
+    """Begin a ledger whose owner is ``signer``.
+
+    Args:
+        where: The store; made as a bare repository where nothing is there.  None for the
+            repository around ``start``.
+        start: Folder to look from.
+        signer: The owner's key.
+        clock: The time of this machine.
+        ref: Name of the ledger's ref.
+
+    Raises:
+        RefusedError: STORE_EXISTS: there is one already; TRUST_REFUSED: there is a ledger
+            of somebody else, and it is not pinned.
+        UsageError: ``ref`` is no ref name.
+        StoreError: The place does not serve.
+    """
+    require_name(ref)
+    with _open_or_create(where, start) as store:
+        pin = read_pin(store)
+        if pin is not None and store.refs.read(pin.ref) is not None:
+            raise RefusedError(
+                Code.STORE_EXISTS,
+                f"there is a greenlight store in {store.git_dir} already",
+                hint="greenlight log shows what is in it",
+            )
+        founded = found_ledger(store, signer, clock=clock, ref=ref)
+        # Record 0 is the trust root, record 1 the first grant.
+        return Initialised(store.git_dir, ref, founded.trust_root, founded.grant, 2)
+
+
+def _open_or_create(where: Path | None, start: Path) -> Store:
+    try:
+        return open_store(where, start)
+    except StoreError as error:
+        if where is None or error.code is not Code.STORE_MISSING:
+            raise
+        return create_store(where)
+
+
+def pin_store(
+    where: Path | None, start: Path, digest: Digest, *, ref: str = DEFAULT_REF
+) -> Initialised:
+    """Pin the ledger that begins with the trust root of ``digest``.
+
+    The ledger need not have been fetched yet: whatever comes must begin with that root.
+
+    Raises:
+        RejectedError: The ledger that is here is another, or broken; nothing is pinned.
+        RefusedError: STORE_EXISTS: another one is pinned here.
+        StoreError: The store does not serve.
+    """
+    require_name(ref)
+    with open_store(where, start) as store:
+        before = read_pin(store)
+        if before is not None and (before.digest, before.ref) != (digest, ref):
+            raise RefusedError(
+                Code.STORE_EXISTS,
+                f"{before.digest} is pinned for {before.ref} here already",
+                hint=f"if you mean to trust another ledger, remove {store.own_dir / 'pin'} first",
+            )
+        pin = before or Pin.of(digest, ref)
+        ledger = read_ledger(store, ref, pin=pin)
+        ledger.require()
+        if before is None:
+            write_pin(store, pin)
+        if ledger.commit is not None:
+            remember(store, ref, ledger.head)
+        size = ledger.head.size if ledger.commit is not None else 0
+        return Initialised(store.git_dir, ref, str(digest), "", size)
+
+
+def require_store(store: Store) -> Pin:
+    """Return what is pinned here; without a pin nothing can be read or written in good faith.
+
+    Raises:
+        StoreError: STORE_MISSING: this repository is no greenlight store.
+        RefusedError: TRUST_REFUSED: it has a ledger, and nobody said whose.
+    """
+    pin = read_pin(store)
+    if pin is not None:
+        return pin
+    if store.refs.read(DEFAULT_REF) is not None:
+        raise RefusedError(
+            Code.TRUST_REFUSED,
+            f"there is a ledger in {store.git_dir}, and no trust root is pinned",
+            hint="ask its owner for the digest, then: greenlight init --trust DIGEST",
+        )
+    raise StoreError(
+        Code.STORE_MISSING,
+        f"there is no greenlight store in {store.git_dir}",
+        hint="greenlight init",
+    )
+
+
+def require_executor(store: Store, signer: Signer) -> None:
+    """Refuse a key that may not seal here, before anything is written.
+
+    Raises:
+        RefusedError: TRUST_REFUSED: the trust root does not name it as an executor.
+        RejectedError: The ledger is broken.
+        StoreError: STORE_MISSING.
+    """
+    pin = require_store(store)
+    ledger = read_ledger(store, pin.ref, pin=pin)
+    ledger.require()
+    held = ledger.state.trust.find(signer.public.uri) if ledger.state.trust else None
+    if held is None or Role.EXECUTOR not in held.roles:
+        raise RefusedError(
+            Code.TRUST_REFUSED,
+            f"the trust root does not name this key as an executor: {signer.public.uri}",
+            hint="an owner lets it in: greenlight trust add KEY.pub --role executor",
+        )

@@ -1,0 +1,191 @@
+"""Keys: OpenSSH Ed25519 files, made here or with ssh-keygen, and what others are trusted by.
+
+A private key file is written once, for its owner alone (0600), with its public half
+beside it as ``NAME.pub``; neither is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from greenlight.codes import Code
+from greenlight.errors import MalformedError, RefusedError, StoreError
+from greenlight.execution.reading import open_root, read_stable
+from greenlight.primitives.ed25519 import PublicKey, SeedSigner
+from greenlight.primitives.limits import (
+    MAX_ALLOWED_SIGNERS_BYTES,
+    MAX_PRIVATE_KEY_BYTES,
+    MAX_PUBLIC_KEY_BYTES,
+)
+from greenlight.primitives.openssh import (
+    AllowedSigner,
+    format_public,
+    parse_allowed_signers,
+    parse_public,
+)
+from greenlight.primitives.openssh_private import format_private, parse_private
+from greenlight.primitives.text import escape
+from greenlight.store.durable import make_directories, sync_directory, wrapped, write_new
+
+_PRIVATE_FILE, _PUBLIC_FILE = 0o600, 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key and where it lies.
+
+    Attributes:
+        path: The private key file.
+        public: Its public half.
+        comment: Of the public key line; empty where there is none.
+    """
+
+    path: Path
+    public: PublicKey
+    comment: str = ""
+
+    @property
+    def line(self) -> str:
+        return format_public(self.public, self.comment)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return {"path": str(self.path), "public": self.line, "uri": self.public.uri}
+
+
+def new_key(
+    path: Path, *, seed: bytes, passphrase: bytes | None = None, comment: str = ""
+) -> KeyFile:
+    """Write a new key pair.
+
+    Args:
+        path: The private key file; ``path.pub`` becomes the public one.
+        seed: 32 random bytes.
+        passphrase: Encrypts the file, where given.
+        comment: For people.
+
+    Raises:
+        RefusedError: KEY_EXISTS: one of the two files is there; nothing was written.
+        MalformedError: The comment or passphrase cannot be used.
+        StoreError: IO_NOSPACE or IO_FAILED.
+    """
+    public_path = _public_path(path)
+    public = SeedSigner(seed).public
+    made = KeyFile(path, public, comment)
+    line = made.line.encode() + b"\n"
+    secret = format_private(seed, passphrase, comment)
+    for taken in (path, public_path):
+        if os.path.lexists(taken):
+            raise RefusedError(
+                Code.KEY_EXISTS,
+                f"{escape(str(taken))} is there already, and a key is never overwritten",
+                hint="greenlight keys new OTHER-FILE",
+            )
+    for directory in make_directories(path.parent):
+        sync_directory(directory)
+    with wrapped(f"write {path}"):
+        # Exclusive: whoever made the file in between keeps it.
+        write_new(path, secret, mode=_PRIVATE_FILE)
+        write_new(public_path, line, mode=_PUBLIC_FILE)
+    sync_directory(path.parent)
+    return made
+
+
+def load_key(path: Path, ask: Callable[[], bytes | None]) -> SeedSigner:
+    """Read a private key.
+
+    Args:
+        path: The file.
+        ask: Called once where the file needs a passphrase; None where nobody can be asked.
+
+    Raises:
+        StoreError: KEY_MISSING, FILE_UNREADABLE.
+        MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE.
+    """
+    data = _read(path, MAX_PRIVATE_KEY_BYTES, Code.KEY_MISSING)
+    try:
+        return parse_private(data, None)
+    except MalformedError as error:
+        if error.code is not Code.KEY_PASSPHRASE:
+            raise _in_file(path, error) from error
+    passphrase = ask()
+    if not passphrase:
+        raise MalformedError(
+            Code.KEY_PASSPHRASE,
+            f"{escape(str(path))} needs its passphrase, and there is no terminal to ask on",
+            hint="put it into a file and name that in GREENLIGHT_PASSPHRASE_FILE",
+        )
+    try:
+        return parse_private(data, passphrase)
+    except MalformedError as error:
+        raise _in_file(path, error) from error
+
+
+def read_public(path: Path) -> KeyFile:
+    """Read a public key file, or the public half that lies beside a private one.
+
+    Raises:
+        StoreError: KEY_MISSING, FILE_UNREADABLE.
+        MalformedError: KEY_UNREADABLE.
+    """
+    beside = _public_path(path)
+    if path.suffix != ".pub" and beside.is_file():
+        path = beside
+    text = _read(path, MAX_PUBLIC_KEY_BYTES, Code.KEY_MISSING).decode("utf-8", "replace")
+    try:
+        public, comment = parse_public(text)
+    except MalformedError as error:
+        raise _in_file(path, error) from error
+    private = path.with_suffix("") if path.suffix == ".pub" else path
+    return KeyFile(private, public, comment)
+
+
+def read_allowed_signers(path: Path) -> tuple[AllowedSigner, ...]:
+    """Read an ``allowed_signers`` file.
+
+    Raises:
+        StoreError: FILE_UNREADABLE.
+        MalformedError: ALLOWED_SIGNERS_MALFORMED, with the line.
+    """
+    data = _read(path, MAX_ALLOWED_SIGNERS_BYTES, Code.FILE_UNREADABLE)
+    try:
+        return parse_allowed_signers(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise MalformedError(
+            Code.ALLOWED_SIGNERS_MALFORMED, f"{escape(str(path))}: not UTF-8"
+        ) from error
+    except MalformedError as error:
+        raise _in_file(path, error) from error
+
+
+def _public_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.pub")
+
+
+def _read(path: Path, limit: int, missing: Code) -> bytes:
+    pieces = bytearray()
+    path = path.resolve()  # people link their keys; what is read is the file behind the link
+    if not path.exists():
+        hint = "greenlight keys new, or name one: --signing-key FILE"
+        raise StoreError(
+            missing,
+            f"{escape(str(path))}: no such file",
+            hint=hint if missing is Code.KEY_MISSING else None,
+        )
+    folder = open_root(path.parent)
+    try:
+        read_stable(folder, path.name, pieces.extend, max_bytes=limit)
+    except StoreError as error:
+        raise StoreError(
+            Code.FILE_UNREADABLE, f"cannot read {escape(str(path))}: {error}"
+        ) from error
+    finally:
+        os.close(folder)
+    return bytes(pieces)
+
+
+def _in_file(path: Path, error: MalformedError) -> MalformedError:
+    return MalformedError(error.code, f"{escape(str(path))}: {error}", hint=error.hint)

@@ -1,0 +1,181 @@
+"""What is in a store: its runs and packets, newest first, or every entry of its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from greenlight.errors import MalformedError
+from greenlight.ledger.read import Ledger, read_records
+from greenlight.model.entry import decode_entry
+from greenlight.model.record import decode_record
+from greenlight.model.state import PacketState, RunState
+from greenlight.primitives.text import escape
+from greenlight.primitives.timestamp import format_micros
+from greenlight.services.packets import ledger_of, shelved_packets
+from greenlight.store.repository import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A run or packet, as the ledger has it.
+
+    Attributes:
+        index: Of the record that says the last of it.
+        time: Ledger time of that record.
+        packet_id: Lane and run.
+        packet_tree: Empty for a run without a packet.
+        lane: Slug.
+        mode: As opened or sealed.
+        status: As sealed; empty for a run without a packet.
+        state: SEALED, CONFLICT or ABANDONED.
+        here: Whether the packet's bytes are on a shelf here.
+    """
+
+    index: int
+    time: str
+    packet_id: str
+    packet_tree: str
+    lane: str
+    mode: str
+    status: str
+    state: str
+    here: bool
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """A record of the ledger.
+
+    Attributes:
+        index: Its index.
+        time: Its ledger time.
+        kind: Of the entry; empty where that does not parse.
+        about: What the entry is about: a packet, a grant, a version.
+        actor: Thumbprint URI of who signed.
+        void: Why it has no effect; empty where it has.
+    """
+
+    index: int
+    time: str
+    kind: str
+    about: str
+    actor: str
+    void: str
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLog:
+    """What is in a store.
+
+    Attributes:
+        ref: Where its ledger lies.
+        trust_root: The pinned digest.
+        size: Records.
+        packets: Runs and packets, newest first.
+        entries: Every record, newest first; only where they were asked for.
+        voids: Number of entries without effect.
+    """
+
+    ref: str
+    trust_root: str
+    size: int
+    packets: tuple[LogLine, ...]
+    entries: tuple[EntryLine, ...]
+    voids: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return {
+            "ref": self.ref,
+            "trust_root": self.trust_root,
+            "size": self.size,
+            "voids": self.voids,
+            "packets": [line.to_dict() for line in self.packets],
+            "entries": [line.to_dict() for line in self.entries],
+        }
+
+
+def read_log(store: Store, *, entries: bool = False) -> StoreLog:
+    """Read what is in a store.
+
+    Raises:
+        RejectedError: The ledger is broken, or not the one that is pinned.
+        StoreError: The store cannot be read.
+    """
+    ledger = ledger_of(store)
+    ledger.require()
+    here = {entry.packet_tree for entry in shelved_packets(store)}
+    state = ledger.state
+    lines = [
+        *(_packet(packet, "SEALED", here) for packet in state.packets.values()),
+        *(_packet(packet, "CONFLICT", here) for packet in state.conflicts),
+        *(_abandoned(run) for run in state.abandoned()),
+    ]
+    lines.sort(key=lambda line: line.index, reverse=True)
+    return StoreLog(
+        ref=ledger.ref,
+        trust_root=str(ledger.head.pin) if ledger.head.size else "",
+        size=ledger.head.size,
+        packets=tuple(lines),
+        entries=tuple(reversed(list(_entries(store, ledger)))) if entries else (),
+        voids=len(state.voids),
+    )
+
+
+def _packet(packet: PacketState, state: str, here: set[str]) -> LogLine:
+    sealed = packet.sealed
+    return LogLine(
+        index=packet.index,
+        time=_time(packet.time),
+        packet_id=sealed.packet,
+        packet_tree=sealed.packet_tree,
+        lane=sealed.lane,
+        mode=sealed.mode,
+        status=sealed.status,
+        state=state,
+        here=sealed.packet_tree in here,
+    )
+
+
+def _abandoned(run: RunState) -> LogLine:
+    opened = run.opened
+    return LogLine(
+        index=run.index,
+        time=_time(run.time),
+        packet_id=opened.packet,
+        packet_tree="",
+        lane=opened.lane,
+        mode=opened.mode,
+        status="",
+        state="ABANDONED",
+        here=False,
+    )
+
+
+def _time(time: datetime) -> str:
+    return format_micros(time)
+
+
+def _entries(store: Store, ledger: Ledger) -> Iterator[EntryLine]:
+    voids = {void.index: f"{void.code.name}: {void.reason}" for void in ledger.state.voids}
+    for raw in read_records(store, ledger, 0, ledger.head.size):
+        record = decode_record(raw)
+        void = escape(voids.get(record.index, ""))
+        try:
+            entry = decode_entry(record.entry)
+        except MalformedError:
+            yield EntryLine(record.index, _time(record.time), "", "", "", void)
+            continue
+        names = (entry.body.get(name, "") for name in ("packet", "grant", "version", "time"))
+        about = escape(str(next((name for name in names if name), "")))
+        yield EntryLine(record.index, _time(record.time), entry.kind, about, entry.issuer, void)
