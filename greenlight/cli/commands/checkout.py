@@ -1,0 +1,26 @@
+"""``greenlight checkout``: a packet as plain files."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from greenlight.cli.answer import Answer
+from greenlight.cli.progress import progress
+from greenlight.cli.surroundings import store_for
+from greenlight.services.checkout import checkout
+from greenlight.services.packets import locate
+
+
+def run(arguments: Namespace) -> Answer:
+    """Write packet/, seal/ and ledger/ into a folder."""
+    store = store_for(arguments, arguments.packet)
+    with progress("checkout"):
+        located = locate(store, arguments.packet, whole=True)
+        made = checkout(located, arguments.folder, store=store)
+    lines = (
+        str(made.folder),
+        f"  tree     {made.packet_tree}",
+        f"  packet/  {made.files} files",
+        f"  ledger/  {len(made.records)} records",
+    )
+    return Answer(made.to_dict(), lines)

@@ -1,0 +1,34 @@
+"""``greenlight keys``: make a key, show one."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+
+from greenlight.cli.answer import Answer
+from greenlight.cli.surroundings import key_path, new_key_path, new_passphrase
+from greenlight.services.keys import KeyFile, new_key, read_public
+
+_SEED_BYTES = 32
+
+
+def new(arguments: Namespace) -> Answer:
+    """Make a key pair."""
+    path = arguments.file or new_key_path()
+    made = new_key(
+        path,
+        seed=os.urandom(_SEED_BYTES),
+        passphrase=new_passphrase() if arguments.passphrase else None,
+        comment=arguments.comment,
+    )
+    return Answer(made.to_dict(), _lines(made))
+
+
+def show(arguments: Namespace) -> Answer:
+    """Show the public half of a key."""
+    found = read_public(arguments.file or key_path(arguments))
+    return Answer(found.to_dict(), _lines(found))
+
+
+def _lines(key: KeyFile) -> tuple[str, ...]:
+    return (f"file        {key.path}", f"public key  {key.line}", f"thumbprint  {key.public.uri}")

@@ -1,0 +1,61 @@
+"""``greenlight log``: what is in the store, newest first."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+
+from greenlight.cli.answer import Answer, table
+from greenlight.cli.surroundings import store_of
+from greenlight.services.initialising import require_store
+from greenlight.services.logs import StoreLog, read_log
+
+
+def run(arguments: Namespace) -> Answer:
+    """List packets and runs, or every entry of the ledger."""
+    with store_of(arguments) as store:
+        require_store(store)
+        found = read_log(store, entries=arguments.entries)
+    if arguments.limit:
+        found = replace(
+            found,
+            packets=found.packets[: arguments.limit],
+            entries=found.entries[: arguments.limit],
+        )
+    lines = _entries(found) if arguments.entries else _packets(found)
+    note = None
+    if found.voids:
+        note = f"{found.voids} entries have no effect: greenlight log --entries"
+    elif not found.size:
+        note = f"no ledger was fetched yet: git fetch REMOTE '{found.ref}:{found.ref}'"
+    return Answer(found.to_dict(), tuple(lines), note=note)
+
+
+def _packets(found: StoreLog) -> list[str]:
+    return table(
+        [
+            (
+                line.time[:19].replace("T", " "),
+                line.state,
+                line.status or "-",
+                line.packet_id,
+                line.packet_tree[:19] if line.here or not line.packet_tree else "(not here)",
+            )
+            for line in found.packets
+        ]
+    )
+
+
+def _entries(found: StoreLog) -> list[str]:
+    return table(
+        [
+            (
+                str(line.index),
+                line.time,
+                line.kind or "?",
+                line.about,
+                line.void and f"VOID {line.void}",
+            )
+            for line in found.entries
+        ]
+    )

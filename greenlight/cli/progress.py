@@ -1,0 +1,78 @@
+"""A line on a terminal's stderr for whoever waits more than a second; else nothing.
+
+A thread draws it, so that work without a hook shows at least that it goes on.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from greenlight.primitives.text import escape
+
+_AFTER_SECONDS = 1.0  # sooner it would only flicker
+_EVERY_SECONDS = 0.2
+_WIDTH = 20  # characters of the bar
+_CLEAR = "\r\x1b[K"
+
+
+class Progress:
+    """How far a command is.
+
+    Attributes:
+        label: What it does.
+        total: Number of parts; 0 where nobody knows.
+    """
+
+    def __init__(self, label: str, total: int = 0) -> None:
+        self.label = label
+        self.total = total
+        self.done = 0
+        self._began = time.monotonic()
+
+    def step(self, label: str) -> None:
+        """Begin the next part."""
+        self.label = label
+        self.done += 1
+
+    def line(self) -> str:
+        """Return the line to draw: a bar where the total is known, and the time."""
+        seconds = int(time.monotonic() - self._began)
+        label = escape(self.label)[:60]
+        if not self.total:
+            return f"greenlight: {label} … {seconds} s"
+        done = min(self.done, self.total)
+        bar = ("#" * (_WIDTH * done // self.total)).ljust(_WIDTH, ".")
+        return f"greenlight: [{bar}] {done}/{self.total} {label} … {seconds} s"
+
+
+@contextmanager
+def progress(label: str, total: int = 0) -> Iterator[Progress]:
+    """Show how far the block is, where stderr is a terminal."""
+    shown = Progress(label, total)
+    if not sys.stderr.isatty():
+        yield shown
+        return
+    over = Event()
+    thread = Thread(target=_draw, args=(shown, over), daemon=True)
+    thread.start()
+    try:
+        yield shown
+    finally:
+        over.set()
+        thread.join()
+
+
+def _draw(shown: Progress, over: Event) -> None:
+    drawn = False
+    wait = _AFTER_SECONDS
+    while not over.wait(wait):
+        sys.stderr.write(f"{_CLEAR}{shown.line()}")
+        sys.stderr.flush()
+        drawn, wait = True, _EVERY_SECONDS
+    if drawn:
+        sys.stderr.write(_CLEAR)
+        sys.stderr.flush()

@@ -1,0 +1,47 @@
+"""The commands: their names, the modules that carry them out, and one line of help each.
+
+A module is imported only when its command is called.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class Command(NamedTuple):
+    """A command.
+
+    Attributes:
+        module: Name in ``greenlight.cli.commands``.
+        function: Which of its functions.
+        help: One line.
+    """
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS: Final = {
+    "init": Command("init", "run", "make a store in this repository, or a bare one with --store"),
+    "keys new": Command("keys", "new", "make an OpenSSH Ed25519 key"),
+    "keys show": Command("keys", "show", "show the public half of the signing key"),
+    "run": Command("run", "run", "run a lane and seal what happened"),
+    "seal": Command("seal", "run", "seal evidence that was made elsewhere"),
+    "log": Command("log", "run", "list what is in the store, newest first"),
+    "show": Command("show", "run", "show a packet, or one file of it"),
+    "diff": Command("diff", "run", "compare two packets"),
+    "verify": Command("verify", "run", "check packets: bytes, documents, signer, ledger"),
+    "rerun": Command("rerun", "run", "replay a packet and compare every byte"),
+    "checkout": Command("checkout", "run", "take a packet out as plain files"),
+    "grant issue": Command("grant", "issue", "let a key run lanes"),
+    "grant show": Command("grant", "show", "list the grants"),
+    "trust add": Command("trust", "add", "give a key roles in the next trust root"),
+    "trust show": Command("trust", "show", "show the trust root in force"),
+    "schema": Command("schema", "run", "list, print or apply the JSON Schemas"),
+    "completion": Command("completion", "run", "print the completion script of a shell"),
+}
+GROUPS: Final = frozenset(name.split()[0] for name in COMMANDS if " " in name)
+
+# Options of every command, which may also stand before it: whether a value follows.
+COMMON: Final = {"--store": True, "--signing-key": True, "--json": False}

@@ -1,0 +1,89 @@
+"""Verdicts as answers: the lines, the exit code and the message of each."""
+
+from __future__ import annotations
+
+from greenlight.cli.answer import Answer, Fault
+from greenlight.cli.exit_codes import Exit
+from greenlight.codes import Code
+from greenlight.model.finding import Finding
+from greenlight.model.words import Status
+from greenlight.services.verifying import Integrity, StoreVerdict, Verdict
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """Return what people read of a verdict."""
+    statement = verdict.statement
+    lines = [f"{verdict.integrity.value}  {_name(verdict)}"]
+    if statement is not None:
+        lines.append(f"  tree        {statement.subject}")
+        lines.append(f"  status      {statement.status.value}")
+    lines.append(f"  ledger      {verdict.state or 'not looked up, or it does not vouch'}")
+    lines.append(f"  signer      {verdict.signer or 'unknown'}")
+    lines.append(f"  trusted by  {verdict.trusted_by or 'nobody who was asked'}")
+    return lines + finding_lines(verdict.report.findings)
+
+
+def _name(verdict: Verdict) -> str:
+    return verdict.statement.packet_id if verdict.statement else verdict.where
+
+
+def finding_lines(findings: tuple[Finding, ...]) -> list[str]:
+    """Return the findings, indented, in their order."""
+    return [f"  {finding}" for finding in findings]
+
+
+def answer_one(verdict: Verdict, *, require_clean: bool) -> Answer:
+    """Return the answer for one packet."""
+    fault = fault_of(verdict, require_clean=require_clean)
+    return Answer(
+        verdict.to_dict(),
+        tuple(verdict_lines(verdict)),
+        exit=Exit.OK if fault is None else Exit.REJECTED,
+        fault=fault,
+    )
+
+
+def fault_of(verdict: Verdict, *, require_clean: bool) -> Fault | None:
+    """Return what keeps a verdict from being a success, or None."""
+    where = _name(verdict)
+    if verdict.integrity is not Integrity.INTACT:
+        codes = verdict.report.codes
+        hint = None
+        if verdict.integrity is Integrity.UNVERIFIABLE and Code.SIGNER_UNKNOWN in codes:
+            hint = "say whom you trust: --trust-root DIGEST, --allowed-signers FILE, --key FILE"
+        count = "1 finding" if len(codes) == 1 else f"{len(codes)} findings"
+        return Fault(codes[0], f"{where} is {verdict.integrity.value}: {count}", hint)
+    if require_clean and verdict.status != Status.APPLIED_CLEAN.value:
+        message = f"{where} is INTACT, but its status is {verdict.status}"
+        return Fault(Code.STATUS_NOT_CLEAN, message)
+    return None
+
+
+def answer_all(found: StoreVerdict, *, require_clean: bool) -> Answer:
+    """Return the answer for a whole store."""
+    lines = [f"{v.integrity.value}  {v.status or '-'}  {_name(v)}" for v in found.packets]
+    for verdict in found.packets:
+        lines += finding_lines(verdict.report.findings)
+    lines += finding_lines(found.report.findings)
+    lines += [f"  void: {finding}" for finding in found.voids]
+    lines.append(f"{found.integrity.value}  {len(found.packets)} packets and their ledger")
+    data = {
+        "integrity": found.integrity.value,
+        "packets": [verdict.to_dict() for verdict in found.packets],
+        "findings": [finding.to_dict() for finding in found.report.findings],
+        "voids": [finding.to_dict() for finding in found.voids],
+    }
+    fault = _fault_of_store(found, require_clean=require_clean)
+    exit_code = Exit.OK if fault is None else Exit.REJECTED
+    return Answer(data, tuple(lines), exit=exit_code, fault=fault)
+
+
+def _fault_of_store(found: StoreVerdict, *, require_clean: bool) -> Fault | None:
+    if not found.report.clean:
+        first = found.report.findings[0]
+        return Fault(first.code, f"the store is {found.integrity.value}: {first}")
+    faults = (fault_of(verdict, require_clean=require_clean) for verdict in found.packets)
+    fault = next((fault for fault in faults if fault is not None), None)
+    if fault is None and found.integrity is not Integrity.INTACT:
+        return Fault(Code.PACKET_UNKNOWN, "there is no packet here that could be intact")
+    return fault
