@@ -21,7 +21,7 @@ from greenlight.ledger.pin import Pin
 from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
 from greenlight.model.state import LedgerState
-from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
+from greenlight.primitives.limits import MAX_RECORD_BYTES, MAX_RECORDS_PER_COMMIT
 from greenlight.primitives.text import escape
 from greenlight.store.gitobjects import DIRECTORY, FILE, parse_commit, parse_tree
 from greenlight.store.repository import Store
@@ -131,7 +131,8 @@ def read_records(store: Store, ledger: Ledger, first: int, stop: int) -> Iterato
     """
     for index in range(first, stop):
         place = ledger.place_of(index)
-        yield store.objects.read_as("blob", place.blobs[index - place.first])
+        blob = place.blobs[index - place.first]
+        yield store.objects.read_as("blob", blob, max_bytes=MAX_RECORD_BYTES)
 
 
 class _Malformed(Exception):  # noqa: N818 - internal control flow: rubbish in the ref is data
@@ -199,9 +200,9 @@ def _check(store: Store, ref: str, places: list[Place], check: ChainCheck) -> Ch
     for place in places:
         try:
             for blob in place.blobs:
-                check.add(store.objects.read_as("blob", blob))
-            head = store.objects.read_as("blob", place.head)
-            frontier = store.objects.read_as("blob", place.frontier)
+                check.add(store.objects.read_as("blob", blob, max_bytes=MAX_RECORD_BYTES))
+            head = store.objects.read_as("blob", place.head, max_bytes=MAX_RECORD_BYTES)
+            frontier = store.objects.read_as("blob", place.frontier, max_bytes=MAX_RECORD_BYTES)
         except (MalformedError, StoreError) as error:
             where = f"{ref}@{place.commit}"
             check.findings.append(_unreadable(where, error))

@@ -28,9 +28,20 @@ from greenlight.store.durable import (
     unique_name,
     write_new,
 )
-from greenlight.store.gitobjects import object_id, require_oid
+from greenlight.store.gitobjects import (
+    MAX_COMMIT_BYTES,
+    MAX_TREE_BYTES,
+    object_id,
+    require_oid,
+)
 from greenlight.store.packs import Packs
 
+_LIMITS = {  # nothing that greenlight writes comes near
+    "blob": MAX_FILE_BYTES,
+    "commit": MAX_COMMIT_BYTES,
+    "tag": MAX_COMMIT_BYTES,
+    "tree": MAX_TREE_BYTES,
+}
 _HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})")
 _MAX_HEADER_BYTES = 32  # "commit " and 19 digits and a NUL
 _LEVEL = 1  # packing compresses again; level 6 takes three times as long for a fifth less
@@ -133,41 +144,46 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
 
     # --- reading
 
-    def read(self, oid: str) -> tuple[str, bytes]:
+    def read(self, oid: str, *, max_bytes: int = MAX_FILE_BYTES) -> tuple[str, bytes]:
         """Return kind and body of an object, verified by its hash.
 
         Raises:
             MalformedError: ``oid`` is not an object id.
-            StoreError: STORE_DAMAGED: missing, torn, or not what its name says; IO_FAILED.
+            StoreError: STORE_DAMAGED: missing, torn, or not what its name says;
+                LIMIT_EXCEEDED: larger than ``max_bytes``, or than its kind may be; IO_FAILED.
         """
         path = self._path(require_oid(oid, self.object_format))
         try:
-            return self._read_loose(path, oid)
+            return self._read_loose(path, oid, max_bytes)
         except FileNotFoundError:
             kind, body = self._packs.read(oid)
+        _require_size(oid, kind, len(body), max_bytes)
         self._require_hash(oid, kind, body)
         return kind, body
 
-    def read_as(self, kind: str, oid: str) -> bytes:
+    def read_as(self, kind: str, oid: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """Return the body of an object that must be of this kind.
 
         Raises:
             MalformedError: ``oid`` is not an object id.
-            StoreError: STORE_DAMAGED: missing, unreadable, or of another kind; IO_FAILED.
+            StoreError: STORE_DAMAGED: missing, unreadable, or of another kind;
+                LIMIT_EXCEEDED: larger than ``max_bytes``, or than its kind may be; IO_FAILED.
         """
-        found, body = self.read(oid)
+        found, body = self.read(oid, max_bytes=max_bytes)
         if found != kind:
             raise StoreError(Code.STORE_DAMAGED, f"object {oid} is a {found}, not a {kind}")
         return body
 
-    def _read_loose(self, path: Path, oid: str) -> tuple[str, bytes]:
+    def _read_loose(self, path: Path, oid: str, max_bytes: int) -> tuple[str, bytes]:
         try:
-            data = path.read_bytes()
+            with path.open("rb") as file:
+                # zlib adds under a thousandth to what cannot be compressed.
+                data = file.read(max_bytes + max_bytes // 1000 + 1024)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise failed(error, f"read object {oid}") from error
-        kind, body = _inflate(data, oid)
+        kind, body = _inflate(data, oid, max_bytes)
         self._require_hash(oid, kind, body)
         return kind, body
 
@@ -187,20 +203,29 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         self.close()
 
 
-def _inflate(data: bytes, name: str) -> tuple[str, bytes]:
+def _require_size(name: str, kind: str, size: int, max_bytes: int) -> None:
+    limit = min(max_bytes, _LIMITS[kind])
+    if size > limit:
+        said = f"object {name} is a {kind} of {size} bytes, at most {limit} are read"
+        raise StoreError(Code.LIMIT_EXCEEDED, said)
+
+
+def _inflate(data: bytes, name: str, max_bytes: int = MAX_FILE_BYTES) -> tuple[str, bytes]:
     """Return kind and body of a loose object's file.
 
     Raises:
-        StoreError: STORE_DAMAGED: torn, trailing bytes, or larger than it declares.
+        StoreError: STORE_DAMAGED: torn, trailing bytes, or larger than it declares;
+            LIMIT_EXCEEDED.
     """
     stream = zlib.decompressobj()
     try:
         start = stream.decompress(data, _MAX_HEADER_BYTES)
         header, null, rest = start.partition(b"\0")
         match = _HEADER.fullmatch(header)
-        if not null or match is None or int(match[2]) > MAX_FILE_BYTES:
+        if not null or match is None:
             raise StoreError(Code.STORE_DAMAGED, f"object {name} is torn")
-        size = int(match[2])
+        kind, size = match[1].decode("ascii"), int(match[2])
+        _require_size(name, kind, size, max_bytes)
         if len(rest) > size:
             raise StoreError(Code.STORE_DAMAGED, f"object {name} is longer than it declares")
         # One byte more than declared is asked for, so that a bomb is seen and not inflated.
@@ -209,4 +234,4 @@ def _inflate(data: bytes, name: str) -> tuple[str, bytes]:
         raise StoreError(Code.STORE_DAMAGED, f"object {name} is torn: {error}") from error
     if len(body) != size or not stream.eof or stream.unused_data:
         raise StoreError(Code.STORE_DAMAGED, f"object {name} is not as long as it declares")
-    return match[1].decode("ascii"), body
+    return kind, body

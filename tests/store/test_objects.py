@@ -89,7 +89,6 @@ def test_whole_object_is_synced_again(store, monkeypatch):
         lambda body: zlib.compress(b"blub 5\0" + body),
         lambda body: zlib.compress(b"tree 5\0" + body),
         lambda _: zlib.compress(b"blob 5\0other"),
-        lambda body: zlib.compress(b"blob 99999999999999999999\0" + body),
         lambda _: zlib.compress(b"x" * 100),
         lambda _: b"not zlib at all",
         lambda _: b"",
@@ -297,3 +296,36 @@ def test_new_store_never_loads_dulwich(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "s")], check=False)
 
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"blob 9999999999999999999\0" + b"x" * 10,
+        b"tree 99999999\0" + bytes(100_000),
+        b"commit 99999999\0" + bytes(100_000),
+    ],
+)
+def test_bombs_are_not_inflated(store, data):
+    """An object larger than its kind may be is refused by the size it declares."""
+    oid = store.objects.write("blob", b"12345")
+    store.objects.flush()
+    overwrite(path_of(store, oid), zlib.compress(data))
+
+    with pytest.raises(StoreError) as caught:
+        store.objects.read(oid)
+
+    assert caught.value.code is Code.LIMIT_EXCEEDED
+
+
+def test_reader_sets_a_limit(store, git):
+    """A reader that expects little is given no more, from a loose file or a pack."""
+    oid = store.objects.write("blob", b"x" * 1001)
+    store.objects.flush()
+    for _ in range(2):
+        assert len(store.objects.read_as("blob", oid, max_bytes=1001)) == 1001
+        with pytest.raises(StoreError) as caught:
+            store.objects.read_as("blob", oid, max_bytes=1000)
+        assert caught.value.code is Code.LIMIT_EXCEEDED
+        git("pack-objects", "-q", "objects/pack/pack", cwd=store.git_dir, data=oid.encode())
+        git("prune-packed", "-q", cwd=store.git_dir)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from greenlight.codes import Code
 from greenlight.model.entry import sign_entry
@@ -414,6 +416,48 @@ def test_correction_states_its_own_time(story):
     assert story.add(clock_corrected(past), OWNER).void is Code.ENTRY_VOID
     assert story.add(clock_corrected(past), OWNER, past).void is None
     assert story.state.time == past
+
+
+def test_every_flipped_bit_of_an_entry(story):
+    """An entry with any bit flipped has no effect (a sample of the bits)."""
+    raw = story.pen.sign(grant("g2"), OWNER)
+    before = story.state
+    for bit in range(0, len(raw) * 8, 11):
+        flipped = bytearray(raw)
+        flipped[bit // 8] ^= 1 << bit % 8
+        story.state = before
+
+        assert story.raw(bytes(flipped)).void is not None, bit
+    story.state = before
+    assert story.raw(raw).void is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 4), st.integers(1, 4), st.sets(st.sampled_from("ABC")), st.booleans()
+        ),
+        max_size=12,
+    )
+)
+def test_first_claim_holds(acts):
+    """Whatever is opened and sealed in whatever order, a key has one holder: the first."""
+    story = Story().add(trust_root(), OWNER).add(grant(max_uses=3), OWNER)
+    holders: dict[str, int] = dict(story.state.claims)
+    for number, use, tickets, seals in acts:
+        body = (
+            packet_sealed(number)
+            if seals
+            else run_opened(number, use=use, tickets=tuple(sorted(tickets)))
+        )
+        story.add(body, EXECUTOR)
+        if story.void is None:
+            assert not holders.keys() & set(body.claims)
+            holders |= dict.fromkeys(body.claims, story.state.size - 1)
+        assert story.state.claims == holders
+
+    assert story.state.uses.get("g1", 0) == len(story.state.runs) <= 3
+    assert story.state.packets.keys() <= {r.opened.packet for r in story.state.runs.values()}
 
 
 def test_void_as_finding(story):
