@@ -60,8 +60,10 @@ def test_packed_refs(store, git):
 
     assert store.refs.read(REF) == one
     assert store.refs.list("refs/greenlight/") == {REF: one}
-    with pytest.raises(ConflictError):
+    with pytest.raises(ConflictError) as caught:
         store.refs.swap(REF, old=None, new=two)
+    assert caught.value.code is Code.STORE_CONFLICT
+    assert caught.value.current == one
     store.refs.swap(REF, old=one, new=two)
     assert store.refs.read(REF) == two
     assert store.refs.list("refs/greenlight/") == {REF: two}
