@@ -58,7 +58,7 @@ def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
         StoreError: It cannot be read.
     """
     folder = Path(name)
-    if folder.is_dir():
+    if _means_folder(folder, name) or (store is None and folder.is_dir()):
         found = read_folder(folder, (lambda _: True) if whole else is_text)
         return Located(name, found.packet, found.kept, found.ledger)
     if store is None:
@@ -68,6 +68,14 @@ def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
             hint="give a packet folder, or run this inside a repository with a store",
         )
     return read_commit(store, find_commit(store, name))
+
+
+def _means_folder(folder: Path, name: str) -> bool:
+    """Report whether a name is a folder's: a lane's folder may be called as its packets begin."""
+    if not folder.is_dir():
+        return False
+    spelt = "/" in name or name in (".", "..")
+    return spelt or any((folder / part).is_dir() for part in ("packet", "seal"))
 
 
 def read_commit(store: Store, commit: str) -> Located:
