@@ -108,7 +108,9 @@ def _trust_options(parser: Parser) -> None:
     given.add_argument(
         "--allowed-signers", type=Path, metavar="FILE", help="keys, as ssh-keygen reads them"
     )
-    given.add_argument("--key", type=Path, metavar="FILE", help="a public key")
+    given.add_argument(
+        "--key", type=Path, metavar="FILE", help="a public key, or an allowed_signers file"
+    )
 
 
 def _verify(parser: Parser) -> None:

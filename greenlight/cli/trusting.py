@@ -10,7 +10,7 @@ from greenlight.ledger.pin import read_pin
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import PublicKey
 from greenlight.primitives.openssh import AllowedSigner
-from greenlight.services.keys import read_allowed_signers, read_public
+from greenlight.services.keys import read_allowed_signers, read_trusted
 from greenlight.services.packets import Located
 from greenlight.services.verifying import Trust
 from greenlight.store.repository import Store
@@ -26,7 +26,7 @@ def given_trust(arguments: Namespace) -> Trust:
     signers: list[PublicKey | AllowedSigner] = []
     sources = []
     if arguments.key is not None:
-        signers.append(read_public(arguments.key).public)
+        signers += read_trusted(arguments.key)
         sources.append(f"--key {arguments.key}")
     if arguments.allowed_signers is not None:
         signers += read_allowed_signers(arguments.allowed_signers)

@@ -161,6 +161,19 @@ def read_allowed_signers(path: Path) -> tuple[AllowedSigner, ...]:
         raise _in_file(path, error) from error
 
 
+def read_trusted(path: Path) -> tuple[PublicKey | AllowedSigner, ...]:
+    """Read what ``--key`` takes, as RERUN.sh does: a public key, or an ``allowed_signers`` file.
+
+    Raises:
+        StoreError: FILE_UNREADABLE.
+        MalformedError: KEY_UNREADABLE.
+    """
+    try:
+        return read_allowed_signers(path)
+    except MalformedError:
+        return (read_public(path).public,)  # a line of either is never one of the other
+
+
 def _public_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.pub")
 
