@@ -12,9 +12,8 @@ from greenlight.codes import Code
 from greenlight.errors import RefusedError
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
-from greenlight.model.packet import LANE, MANIFEST, REPORT, RERUN, FileFact
-from greenlight.primitives.manifest import format_manifest
-from greenlight.services.published import published
+from greenlight.model.packet import LANE, REPORT, FileFact
+from greenlight.services.finishing import finish
 from greenlight.verify.claims import verify_applied, verify_consistency
 from greenlight.verify.derive.packet import Derived, derive_packet
 from greenlight.verify.derive.report import render_report
@@ -60,14 +59,6 @@ def close_packet(
     _require(verify_consistency(derived.evidence, derived, facts))
     finish(files)
     return derived, files
-
-
-def finish(files: dict[str, bytes]) -> None:
-    """Add the published script and the manifest to a packet's files."""
-    files[RERUN] = published().rerun
-    files[MANIFEST] = format_manifest(
-        {path: FileFact.of(data).sha256 for path, data in files.items() if path != MANIFEST}
-    )
 
 
 def _require(findings: list[Finding]) -> None:

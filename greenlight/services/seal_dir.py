@@ -28,7 +28,7 @@ from greenlight.primitives.limits import MAX_PACKET_FILES
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_seconds
-from greenlight.services.closing import finish
+from greenlight.services.finishing import finish
 from greenlight.services.initialising import require_executor
 from greenlight.services.sealing import Sealed, seal_files
 from greenlight.store.repository import Store
