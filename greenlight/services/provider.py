@@ -22,7 +22,7 @@ from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
 from greenlight.services.rerun import PacketProvider
 from greenlight.services.sources import Sources, load_sources
-from greenlight.services.verifying import Integrity, Trust, verify_located
+from greenlight.services.verifying import NOT_HERE, Integrity, Trust, verify_located
 from greenlight.store.repository import Store
 from greenlight.verify.derive.checked import changed_paths, judge_probes
 from greenlight.verify.gate import run_gate
@@ -69,15 +69,17 @@ class FolderProvider:
         )
         try:
             located = locate(self.store, prior.packet_tree)
-        except UsageError:
-            return row
-        except GreenlightError:
-            return replace(row, presence=Presence.REJECTED)
+        except GreenlightError as error:
+            absent = error.code in NOT_HERE
+            return row if absent else replace(row, presence=Presence.REJECTED)
         verdict = verify_located(located, self.trust, store=self.store)
         statement = verdict.statement
+        presence = _PRESENCE[verdict.integrity]
+        if statement is None or statement.subject != prior.packet_tree:
+            presence = Presence.REJECTED  # another packet under its name
         return replace(
             row,
-            presence=_PRESENCE[verdict.integrity],
+            presence=presence,
             packet_id=statement.packet_id if statement else "",
             status=verdict.status,
             blockers=open_blockers(located),

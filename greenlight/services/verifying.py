@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, MalformedError, UsageError
+from greenlight.errors import GreenlightError, MalformedError
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.finding import Finding, Report
@@ -35,6 +35,8 @@ from greenlight.verify.signer import verify_signer
 if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
     from greenlight.model.evidence import Evidence
 
+# What a look-up says of a packet that is not here, whether or not the ledger knows it.
+NOT_HERE = frozenset({Code.PACKET_UNKNOWN, Code.PACKET_MISSING})
 # What leaves the question open; everything else answers it with no.
 _OPEN = frozenset({Code.SIGNER_UNKNOWN, Code.LINEAGE_ABSENT, Code.PACKET_MISSING})
 MAX_LINEAGE_DEPTH = 1000  # packets: a chain longer than this is a loop or an attack
@@ -274,22 +276,30 @@ def _lineage(statement: Statement, trust: Trust, store: Store | None) -> Iterato
         where = f"lineage/sha256:{tree}"
         try:
             located = locate(store, f"sha256:{tree}")
-        except UsageError:
-            yield Finding(Code.LINEAGE_ABSENT, where, "the packet", "not in this store")
-            continue
         except GreenlightError as error:
-            yield Finding(Code.LINEAGE_CHANGED, where, "a packet that can be read", str(error))
+            if error.code in NOT_HERE:
+                yield Finding(Code.LINEAGE_ABSENT, where, "the packet", "not in this store")
+            else:
+                wanted = "a packet that can be read"
+                yield Finding(Code.LINEAGE_CHANGED, where, wanted, str(error))
             continue
         found = verify_located(located, replace(trust, unsigned_ok=True), store=store)
+        subject = found.statement.subject if found.statement else "no statement"
         if not located.packet.seal:
             yield Finding(Code.LINEAGE_UNSIGNED, where, "a seal", "none")
         elif found.integrity is not Integrity.INTACT:
             what = ", ".join(str(code) for code in found.report.codes)
             yield Finding(Code.LINEAGE_CHANGED, where, "INTACT", what)
+        elif subject != f"sha256:{tree}":
+            # What a shelf calls a packet is a hint: another one may lie under the name.
+            yield Finding(Code.LINEAGE_CHANGED, where, f"sha256:{tree}", subject)
         if found.statement is not None:
             new = [prior for prior in found.statement.lineage if prior not in seen]
             seen.update(new)
             waiting.extend(new)
+    if waiting:
+        most = f"at most {MAX_LINEAGE_DEPTH} packets"
+        yield Finding(Code.LIMIT_EXCEEDED, "lineage", most, f"{len(seen)} and perhaps more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +338,10 @@ def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVer
             shelved.append(entry)
         else:
             findings.append(entry)
-    here = {entry.packet_tree for entry in shelved}
+    commits = dict.fromkeys(entry.commit for entry in reversed(shelved))
+    packets = tuple(_verify_commit(store, commit, trust, lineage=lineage) for commit in commits)
+    # By what the packets say of themselves: a shelf's word for a packet is only a hint.
+    here = {verdict.statement.subject for verdict in packets if verdict.statement}
     findings += [
         Finding(
             Code.PACKET_MISSING,
@@ -339,8 +352,6 @@ def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVer
         for packet in ledger.state.packets.values()
         if packet.sealed.packet_tree not in here
     ]
-    commits = dict.fromkeys(entry.commit for entry in reversed(shelved))
-    packets = tuple(_verify_commit(store, commit, trust, lineage=lineage) for commit in commits)
     voids = tuple(void.to_finding() for void in ledger.state.voids)
     return StoreVerdict(packets, Report.of(findings), voids)
 
