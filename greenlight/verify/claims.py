@@ -19,6 +19,7 @@ from greenlight.model.packet import ARTIFACTS, FileFact
 from greenlight.model.snapshot import FileState, Snapshot, SnapshotProblem
 from greenlight.model.surface import SurfaceVerdict
 from greenlight.model.words import Status, packet_id
+from greenlight.primitives.text import escape
 from greenlight.verify.derive.checked import changed_paths, due_publications
 from greenlight.verify.derive.execution_plan import derive_execution_plan
 from greenlight.verify.derive.packet import Derived
@@ -198,7 +199,8 @@ def _artifacts(evidence: Evidence, files: Mapping[str, FileFact]) -> Iterator[Fi
             yield Finding(Code.ARTIFACT_MISMATCH, where, expected, found)
     for path in files:
         if path.startswith(ARTIFACTS) and path not in named:
-            yield Finding(Code.ARTIFACT_UNLISTED, path, "a document that names it", "none")
+            where = escape(path)
+            yield Finding(Code.ARTIFACT_UNLISTED, where, "a document that names it", "none")
 
 
 def named_artifacts(evidence: Evidence) -> Iterator[tuple[str, str, str, int]]:
