@@ -69,7 +69,6 @@ class Code(Enum):
     SEAL_SIGNATURE_INVALID = (_V, "the seal's signature does not verify over the statement")
     SIGNER_UNKNOWN = (_V, "no trusted key was given that could vouch for the signer: UNVERIFIABLE")
     SIGNER_NOT_TRUSTED = (_V, "the signer is not among the keys that were given as trusted")
-    SIGNER_ROLE = (_V, "the signer is known, but not as an executor")
     RERUN_SCRIPT_DIFFERS = (_V, "RERUN.sh is not the published script of the format version")
 
     # Documents
@@ -102,7 +101,7 @@ class Code(Enum):
     PROBE_FAIL_OPEN = (_V, "a probe was not rejected as it must be, or left something behind")
     PUBLICATION_DIFFERS = (_V, "what was read back is not what was published")
     TICKET_COLLISION = (_V, "a ticket is reserved twice, or already stands in the registry")
-    TICKET_BELOW_CEILING = (_V, "a ticket range starts at or below the registry's ceiling")
+    TICKET_BELOW_CEILING = (_R, "a ticket range starts at or below the registry's ceiling")
     REGISTRY_CHANGED = (_V, "the canonical registry changed without an owner's fold")
     BLOCKER_DROPPED = (_V, "a blocker carried from an earlier packet is gone without authority")
     OVERCLAIM = (_V, "a status claims more than the evidence carries")
@@ -177,6 +176,7 @@ class Code(Enum):
     STEP_NOT_FOUND = (_R, "a step's program does not exist")
     PUBLICATION_REFUSED = (_R, "the target changed since it was staged; nothing was overwritten")
     RUN_STOPPED = (_R, "the run stopped; the packet tells what happened")
+    STATUS_NOT_CLEAN = (_R, "the packet is INTACT, but not APPLIED_CLEAN as was required")
 
     # Packets, keys, grants, store
     PACKET_UNKNOWN = (_F, "no packet of that id, prefix, tree, commit or folder")
