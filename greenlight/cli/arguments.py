@@ -1,202 +1,358 @@
 """What each command takes: one declaration for parsing, help and completion.
 
-The standard library's argparse, with three of its habits changed: a wrong command line
-raises ``UsageError`` (exit 64, never 2), options are not guessed from prefixes, and
-nothing is imported that carries a command out.
+Each command is a function whose annotations typer reads; none of them carries anything
+out.  Only the command that was called is built, nothing of its services is imported, and
+a wrong command line raises ``UsageError`` (exit 64, never typer's 2).
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Annotated, Any, Final, Literal
+
+import click
+import typer
 
 from greenlight.cli.table import COMMANDS
+from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import UsageError
 
 PACKET = "an id, a unique prefix of one (4 characters or more), a tree, a commit, or a folder"
+MAX_COUNT = 9_999_999  # seven digits: a number a person means
+
+_Packet = Annotated[str, typer.Argument(metavar="PACKET", help=PACKET, show_default=False)]
+
+# Options of every command.
+_Json = Annotated[bool, typer.Option("--json", help="print one JSON object")]
+_Store = Annotated[
+    Path | None,
+    typer.Option("--store", metavar="DIR", help="the store (default: the repository around)"),
+]
+_SigningKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--signing-key",
+        metavar="FILE",
+        help="private key to sign with (default: $GREENLIGHT_KEY, the key of `keys new`,"
+        " ~/.ssh/id_ed25519)",
+    ),
+]
+
+# Whom the user trusts; without any of them, what is pinned in the store.
+_TrustRoot = Annotated[
+    str | None, typer.Option(metavar="DIGEST", help="trust the trust root of this digest")
+]
+_AllowedSigners = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="trust these keys, as ssh-keygen reads them")
+]
+_TrustedKey = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="trust this public key, or allowed_signers file"),
+]
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that raises instead of ending the process."""
+class GrantMode(StrEnum):
+    """The modes that a grant can be asked for; which it may have is the ledger's business."""
 
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(Code.USAGE, message, hint=f"{self.prog} --help")
+    DRY_RUN = "dry_run"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+class RoleName(StrEnum):
+    """The roles of a trust root."""
+
+    OWNER = "owner"
+    EXECUTOR = "executor"
+    REVIEWER = "reviewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """The parser of one command."""
+
+    name: str
+    command: click.Command
+
+    def parse_args(self, words: Sequence[str]) -> Values:
+        """Return the values of a command line.
+
+        Raises:
+            UsageError: It is wrong.
+        """
+        hint = f"greenlight {self.name} --help"
+        try:
+            with self._context(list(words)) as context:
+                values: Values = self.command.invoke(context)
+        except click.UsageError as error:
+            raise UsageError(Code.USAGE, error.format_message(), hint=hint) from error
+        if self.name == "verify" and values.all == bool(values.packet):
+            raise UsageError(Code.USAGE, "verify takes a PACKET or --all", hint=hint)
+        return values
+
+    def format_help(self) -> str:
+        with self._context([], resilient_parsing=True) as context:
+            return self.command.get_help(context) + "\n"
+
+    def _context(self, words: list[str], **extra: Any) -> click.Context:
+        program = f"greenlight {self.name}"
+        return self.command.make_context(program, words, **extra)
+
+    @property
+    def options(self) -> dict[str, click.Option]:
+        """The options by each of their names, in the order of the help."""
+        found = (param for param in self.command.params if isinstance(param, click.Option))
+        return {name: option for option in found for name in option.opts}
+
+    @property
+    def places(self) -> list[click.Argument]:
+        """The arguments without a name, in order."""
+        return [param for param in self.command.params if isinstance(param, click.Argument)]
+
+
+def choices_of(param: click.Parameter) -> tuple[str, ...]:
+    """Return the words that a parameter takes, where there are only some."""
+    return tuple(param.type.choices) if isinstance(param.type, click.Choice) else ()
 
 
 def parser_for(name: str) -> Parser:
     """Return the parser of one command, with the options that every command has."""
-    parser = Parser(
-        prog=f"greenlight {name}",
-        description=f"{COMMANDS[name].help}.",
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=_EXAMPLES.get(name),
-    )
-    _DECLARE[name](parser)
-    common = parser.add_argument_group("options of every command")
-    common.add_argument("--json", action="store_true", help="print one JSON object")
-    common.add_argument(
-        "--store", type=Path, metavar="DIR", help="the store (default: the repository around)"
-    )
-    common.add_argument(
-        "--signing-key",
-        type=Path,
-        metavar="FILE",
-        help="private key to sign with (default: $GREENLIGHT_KEY, the key of `keys new`,"
-        " ~/.ssh/id_ed25519)",
-    )
-    return parser
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    epilog = _EXAMPLES.get(name)
+    app.command(help=f"{COMMANDS[name].help}.", epilog=epilog)(_gathered(_DECLARE[name]))
+    return Parser(name, typer.main.get_command(app))
 
 
-def _init(parser: Parser) -> None:
-    parser.add_argument(
-        "--trust", metavar="DIGEST", help="pin the ledger that begins with this trust root"
-    )
-    parser.add_argument(
-        "--ledger-ref", metavar="REF", help="ref of the ledger (default: refs/greenlight/ledger)"
-    )
+def _gathered(declared: Callable[..., None]) -> Callable[..., Values]:
+    """Return a function of the same parameters that returns their values."""
+
+    @wraps(declared)
+    def gather(**values: object) -> Values:
+        return Values(**values)
+
+    return gather
 
 
-def _keys_new(parser: Parser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, help="where to (default: in your settings)")
-    parser.add_argument("--comment", default="", help="what people call the key")
-    parser.add_argument(
-        "--passphrase",
-        action="store_true",
-        help="protect it: asked for on the terminal, or $GREENLIGHT_PASSPHRASE_FILE",
-    )
+def _init(
+    trust: Annotated[
+        str | None,
+        typer.Option(metavar="DIGEST", help="pin the ledger that begins with this trust root"),
+    ] = None,
+    ledger_ref: Annotated[
+        str | None,
+        typer.Option(metavar="REF", help="ref of the ledger (default: refs/greenlight/ledger)"),
+    ] = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _keys_show(parser: Parser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, help="key file (default: the signing key)")
+def _keys_new(  # noqa: PLR0913, PLR0917 - a declaration
+    file: Annotated[
+        Path | None, typer.Argument(help="where to (default: in your settings)")
+    ] = None,
+    comment: Annotated[str, typer.Option(help="what people call the key")] = "",
+    passphrase: Annotated[
+        bool,
+        typer.Option(
+            "--passphrase",
+            help="protect it: asked for on the terminal, or $GREENLIGHT_PASSPHRASE_FILE",
+        ),
+    ] = False,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _run(parser: Parser) -> None:
-    parser.add_argument("lane", type=Path, metavar="LANE.yaml", help="the lane file")
-    parser.add_argument(
-        "--plan", action="store_true", help="only show what would happen, and what blocks it"
-    )
-    parser.add_argument("--grant", default="", metavar="ID", help="the grant to use")
+def _keys_show(
+    file: Annotated[Path | None, typer.Argument(help="key file (default: the signing key)")] = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _seal(parser: Parser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the evidence")
-    parser.add_argument("--lane", default="", help="slug to file it under (default: DIR's name)")
+def _run(  # noqa: PLR0913, PLR0917 - a declaration
+    lane: Annotated[Path, typer.Argument(metavar="LANE.yaml", help="the lane file")],
+    plan: Annotated[
+        bool, typer.Option("--plan", help="only show what would happen, and what blocks it")
+    ] = False,
+    grant: Annotated[str, typer.Option(metavar="ID", help="the grant to use")] = "",
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _log(parser: Parser) -> None:
-    parser.add_argument("--entries", action="store_true", help="every entry of the ledger too")
-    parser.add_argument("-n", "--limit", type=_count, metavar="N", help="at most N lines")
+def _seal(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="the evidence")],
+    lane: Annotated[
+        str, typer.Option(metavar="SLUG", help="file it under this (default: DIR's name)")
+    ] = "",
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _show(parser: Parser) -> None:
-    parser.add_argument("packet", metavar="PACKET", help=PACKET)
-    parser.add_argument("document", nargs="?", metavar="DOC", help="a file of it, to be printed")
+def _log(
+    entries: Annotated[
+        bool, typer.Option("--entries", help="every entry of the ledger too")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option("-n", "--limit", min=1, max=MAX_COUNT, metavar="N", help="at most N lines"),
+    ] = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _diff(parser: Parser) -> None:
-    parser.add_argument("packet", metavar="PACKET", help=PACKET)
-    parser.add_argument("other", metavar="OTHER", help="likewise")
+def _show(
+    packet: _Packet,
+    document: Annotated[
+        str | None, typer.Argument(metavar="[DOC]", help="a file of it, to be printed")
+    ] = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _trust_options(parser: Parser) -> None:
-    given = parser.add_argument_group("whom you trust (default: what is pinned in the store)")
-    given.add_argument("--trust-root", metavar="DIGEST", help="digest of a trust root")
-    given.add_argument(
-        "--allowed-signers", type=Path, metavar="FILE", help="keys, as ssh-keygen reads them"
-    )
-    given.add_argument(
-        "--key", type=Path, metavar="FILE", help="a public key, or an allowed_signers file"
-    )
+def _diff(
+    packet: _Packet,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="likewise")],
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _verify(parser: Parser) -> None:
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("packet", nargs="?", metavar="PACKET", help=PACKET)
-    which.add_argument("--all", action="store_true", help="every packet, shelf and record")
-    parser.add_argument(
-        "--lineage", action="store_true", help="also the packets that it depends on"
-    )
-    parser.add_argument(
-        "--unsigned-ok", action="store_true", help="let an unknown signer pass: integrity alone"
-    )
-    parser.add_argument(
-        "--require", choices=["clean"], help="clean: the status must be APPLIED_CLEAN too"
-    )
-    _trust_options(parser)
+def _verify(  # noqa: PLR0913, PLR0917 - a declaration
+    packet: Annotated[str | None, typer.Argument(metavar="[PACKET]", help=PACKET)] = None,
+    all: Annotated[bool, typer.Option("--all", help="every packet, shelf and record")] = False,  # noqa: A002 - the option's name
+    lineage: Annotated[
+        bool, typer.Option("--lineage", help="also the packets that it depends on")
+    ] = False,
+    unsigned_ok: Annotated[
+        bool, typer.Option("--unsigned-ok", help="let an unknown signer pass: integrity alone")
+    ] = False,
+    require: Annotated[
+        Literal["clean"] | None,
+        typer.Option(help="clean: the status must be APPLIED_CLEAN too"),
+    ] = None,
+    trust_root: _TrustRoot = None,
+    allowed_signers: _AllowedSigners = None,
+    key: _TrustedKey = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _rerun(parser: Parser) -> None:
-    parser.add_argument("packet", metavar="PACKET", help=PACKET)
-    parser.add_argument(
-        "--unsafe-unconfined",
-        action="store_true",
-        help="run a stranger's steps although nothing confines them",
-    )
-    _trust_options(parser)
+def _rerun(  # noqa: PLR0913, PLR0917 - a declaration
+    packet: _Packet,
+    unsafe_unconfined: Annotated[
+        bool,
+        typer.Option(
+            "--unsafe-unconfined", help="run a stranger's steps although nothing confines them"
+        ),
+    ] = False,
+    trust_root: _TrustRoot = None,
+    allowed_signers: _AllowedSigners = None,
+    key: _TrustedKey = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _checkout(parser: Parser) -> None:
-    parser.add_argument("packet", metavar="PACKET", help=PACKET)
-    parser.add_argument("folder", type=Path, metavar="DIR", help="new or empty")
+def _checkout(
+    packet: _Packet,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="new or empty")],
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _grant_issue(parser: Parser) -> None:
-    parser.add_argument("key", type=Path, metavar="KEY.pub", help="public key of who may run")
-    parser.add_argument("--lane", default="*", help="slug of the lane (default: every lane)")
-    parser.add_argument(
-        "--mode",
-        action="append",
-        choices=["dry_run", "staging", "prod"],
-        help="repeatable (default: staging)",
-    )
-    parser.add_argument(
-        "--operation",
-        action="append",
-        metavar="NAME",
-        help="repeatable; resolve:ID lifts a blocker (default: every tool the lane names)",
-    )
-    parser.add_argument("--uses", type=_count, default=1, metavar="N", help="runs (default: 1)")
-    parser.add_argument("--days", type=_count, default=30, metavar="N", help="(default: 30)")
-    parser.add_argument("--id", default="", help="(default: a new one)")
-    parser.add_argument("--authority", help="label of the authority")
-    parser.add_argument("--delegation", help="label of the delegation")
+def _grant_issue(  # noqa: PLR0913, PLR0917 - a declaration
+    key: Annotated[Path, typer.Argument(metavar="KEY.pub", help="public key of who may run")],
+    lane: Annotated[str, typer.Option(metavar="SLUG", help="the lane (default: every lane)")] = "*",
+    mode: Annotated[
+        list[GrantMode] | None,
+        typer.Option(help="repeatable (default: staging)"),
+    ] = None,
+    operation: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="repeatable; resolve:ID lifts a blocker (default: every tool the lane names)",
+        ),
+    ] = None,
+    uses: Annotated[
+        int, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="how many runs (default: 1)")
+    ] = 1,
+    days: Annotated[
+        int, typer.Option(min=1, max=MAX_COUNT, metavar="N", help="how long (default: 30)")
+    ] = 30,
+    id: Annotated[str, typer.Option(metavar="ID", help="its id (default: a new one)")] = "",  # noqa: A002 - the option's name
+    authority: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="label of the authority")
+    ] = None,
+    delegation: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="label of the delegation")
+    ] = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _trust_add(parser: Parser) -> None:
-    parser.add_argument("key", type=Path, metavar="KEY.pub", help="public key")
-    parser.add_argument(
-        "--role",
-        action="append",
-        required=True,
-        choices=["owner", "executor", "reviewer"],
-        help="repeatable",
-    )
+def _trust_add(
+    key: Annotated[Path, typer.Argument(metavar="KEY.pub", help="public key")],
+    role: Annotated[list[RoleName], typer.Option(help="repeatable")],
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _schema(parser: Parser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="(default: list the names)")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="check a file against it")
+def _schema(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="(default: list the names)")
+    ] = None,
+    check: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="check a file against it")
+    ] = None,
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _completion(parser: Parser) -> None:
-    parser.add_argument("shell", choices=["bash", "zsh", "fish"])
+def _completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="bash|zsh|fish")],
+    store: _Store = None,
+    signing_key: _SigningKey = None,
+    json: _Json = False,
+) -> None: ...
 
 
-def _nothing(_parser: Parser) -> None:
-    """Declare nothing: the command has only what every command has."""
+def _nothing(
+    store: _Store = None, signing_key: _SigningKey = None, json: _Json = False
+) -> None: ...
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < len(text) < 8 and int(text)):  # noqa: PLR2004 - 9,999,999
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 9999999")
-    return int(text)
-
-
-_DECLARE: Final[dict[str, Callable[[Parser], None]]] = {
+_DECLARE: Final[dict[str, Callable[..., None]]] = {
     "init": _init,
     "keys new": _keys_new,
     "keys show": _keys_show,
@@ -217,10 +373,10 @@ _DECLARE: Final[dict[str, Callable[[Parser], None]]] = {
 }
 
 _EXAMPLES: Final = {
-    "init": "in a fresh clone, with the digest that its owner told you:\n"
-    "  greenlight init --trust sha256:…",
-    "completion": "bash:  greenlight completion bash >"
-    " ~/.local/share/bash-completion/completions/greenlight\n"
-    "zsh:   greenlight completion zsh > _greenlight, in a folder of $fpath\n"
-    "fish:  greenlight completion fish > ~/.config/fish/completions/greenlight.fish",
+    "init": "In a fresh clone, with the digest that its owner told you:"
+    " greenlight init --trust sha256:…",
+    "completion": "bash: greenlight completion bash >"
+    " ~/.local/share/bash-completion/completions/greenlight;"
+    " zsh: greenlight completion zsh > _greenlight, in a folder of $fpath;"
+    " fish: greenlight completion fish > ~/.config/fish/completions/greenlight.fish",
 }

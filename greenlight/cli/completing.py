@@ -6,12 +6,11 @@ only save typing.  Whatever goes wrong, there is no answer and no message.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from greenlight.cli.arguments import Parser, parser_for
+from greenlight.cli.arguments import choices_of, parser_for
 from greenlight.cli.table import COMMANDS, COMMON, GROUPS
 
 Candidate = tuple[str, str]
@@ -76,28 +75,22 @@ def _of_command(
     command: str, before: list[str], last: str, store: Path | None
 ) -> Iterator[Candidate]:
     parser = parser_for(command)
-    options = _options(parser)
-    waiting = options.get(before[-1]) if before else None
-    if waiting is not None and waiting.nargs != 0:
-        yield from ((str(choice), "") for choice in waiting.choices or ())
+    waiting = parser.options.get(before[-1]) if before else None
+    if waiting is not None and not waiting.is_flag:
+        yield from ((choice, "") for choice in choices_of(waiting))
         return
-    places = [a for a in parser._actions if not a.option_strings]  # noqa: SLF001 - argparse has no other list
     given = sum(not word.startswith("-") for word in before)
-    place = places[given] if given < len(places) else None
-    if place is not None and place.metavar in {"PACKET", "OTHER"}:
+    place = parser.places[given] if given < len(parser.places) else None
+    if place is not None and place.name in {"packet", "other"}:
         yield from _packets(store, last)
-    elif place is not None and place.metavar == "NAME":
+    elif place is not None and place.name == "name":
         yield from ((name, "") for name in _schemas())
-    elif place is not None and place.choices:
-        yield from ((str(choice), "") for choice in place.choices)
+    elif place is not None:
+        yield from ((choice, "") for choice in choices_of(place))
     if last.startswith("-") or place is None:
-        for name, action in options.items():
+        for name, option in parser.options.items():
             if name.startswith("--"):
-                yield name, action.help or ""
-
-
-def _options(parser: Parser) -> dict[str, argparse.Action]:
-    return {name: a for a in parser._actions for name in a.option_strings}  # noqa: SLF001 - likewise
+                yield name, option.help or ""
 
 
 def _packets(store: Path | None, last: str) -> list[Candidate]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from argparse import Namespace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError
 from greenlight.primitives.ed25519 import SeedSigner
@@ -40,7 +40,7 @@ def here() -> Path:
         raise StoreError(Code.IO_FAILED, "the current folder is gone") from error
 
 
-def store_of(arguments: Namespace) -> Store:
+def store_of(arguments: Values) -> Store:
     """Open the store that is named, or the repository around.
 
     Raises:
@@ -49,7 +49,7 @@ def store_of(arguments: Namespace) -> Store:
     return open_store(arguments.store, here())
 
 
-def store_for(arguments: Namespace, *packets: str) -> Store | None:
+def store_for(arguments: Values, *packets: str) -> Store | None:
     """Open the store; None where only folders are named and no store serves."""
     try:
         return store_of(arguments)
@@ -87,7 +87,7 @@ def new_key_path() -> Path:
     return folder / "id_ed25519"
 
 
-def key_path(arguments: Namespace) -> Path:
+def key_path(arguments: Values) -> Path:
     """Return the signing key's file.
 
     Raises:
@@ -114,7 +114,7 @@ def key_path(arguments: Namespace) -> Path:
     )
 
 
-def signer_of(arguments: Namespace) -> SeedSigner:
+def signer_of(arguments: Values) -> SeedSigner:
     """Load the signing key; ask for its passphrase once, where it has one.
 
     Raises:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from dataclasses import replace
 
 from greenlight.cli.surroundings import settings
+from greenlight.cli.values import Values
 from greenlight.ledger.pin import read_pin
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import PublicKey
@@ -16,7 +16,7 @@ from greenlight.services.verifying import Trust
 from greenlight.store.repository import Store
 
 
-def given_trust(arguments: Namespace) -> Trust:
+def given_trust(arguments: Values) -> Trust:
     """Return what the options say.
 
     Raises:

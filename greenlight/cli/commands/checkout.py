@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import store_for
+from greenlight.cli.values import Values
 from greenlight.services.checkout import checkout
 from greenlight.services.packets import locate
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Write packet/, seal/ and ledger/ into a folder."""
     store = store_for(arguments, arguments.packet)
     with progress("checkout"):

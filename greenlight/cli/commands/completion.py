@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
+from greenlight.cli.values import Values
 
 # Each asks the program itself, word by word; a reply has a candidate a line, with a tab
 # before its description.  Where there is no reply the shell completes files.
@@ -39,7 +38,7 @@ complete -c greenlight -f -n 'test -n "$(__greenlight_complete)"' -a '(__greenli
 _SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Print the script."""
     script = _SCRIPTS[arguments.shell]
     return Answer({"shell": arguments.shell, "script": script}, raw=script.encode("ascii"))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.surroundings import store_for
+from greenlight.cli.values import Values
 from greenlight.services.diffing import PacketDifference, diff_packets
 from greenlight.services.packets import locate
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Compare two packets."""
     store = store_for(arguments, arguments.packet, arguments.other)
     found = diff_packets(locate(store, arguments.packet), locate(store, arguments.other))

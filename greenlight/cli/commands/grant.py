@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer, table
 from greenlight.cli.surroundings import clock, signer_of, store_of
+from greenlight.cli.values import Values
 from greenlight.services.founding import DELEGATION, NO_PRODUCTION
 from greenlight.services.granting import Terms, grant_dict, issue_grant, new_grant_id
 from greenlight.services.initialising import require_store
@@ -13,7 +12,7 @@ from greenlight.services.keys import read_public
 from greenlight.services.packets import ledger_of
 
 
-def issue(arguments: Namespace) -> Answer:
+def issue(arguments: Values) -> Answer:
     """Issue a grant."""
     executor = read_public(arguments.key).public
     terms = Terms(
@@ -43,7 +42,7 @@ def issue(arguments: Namespace) -> Answer:
     return Answer({**grant.to_body(), "record": index}, lines, note=note)
 
 
-def show(arguments: Namespace) -> Answer:
+def show(arguments: Values) -> Answer:
     """List the grants."""
     with store_of(arguments) as store:
         require_store(store)

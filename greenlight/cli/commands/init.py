@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.surroundings import clock, here, signer_of
+from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, UsageError
 from greenlight.ledger.pin import DEFAULT_REF
@@ -13,7 +12,7 @@ from greenlight.primitives.digest import Digest
 from greenlight.services.initialising import Initialised, init_store, pin_store
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Make a store ready."""
     ref = arguments.ledger_ref or DEFAULT_REF
     if arguments.trust is not None:

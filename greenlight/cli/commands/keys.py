@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
 
 from greenlight.cli.answer import Answer
 from greenlight.cli.surroundings import key_path, new_key_path, new_passphrase
+from greenlight.cli.values import Values
 from greenlight.services.keys import KeyFile, new_key, read_public
 
 _SEED_BYTES = 32
 
 
-def new(arguments: Namespace) -> Answer:
+def new(arguments: Values) -> Answer:
     """Make a key pair."""
     path = arguments.file or new_key_path()
     made = new_key(
@@ -24,7 +24,7 @@ def new(arguments: Namespace) -> Answer:
     return Answer(made.to_dict(), _lines(made))
 
 
-def show(arguments: Namespace) -> Answer:
+def show(arguments: Values) -> Answer:
     """Show the public half of a key."""
     found = read_public(arguments.file or key_path(arguments))
     return Answer(found.to_dict(), _lines(found))

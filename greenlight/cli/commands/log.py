@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from dataclasses import replace
 
 from greenlight.cli.answer import Answer, table
 from greenlight.cli.surroundings import store_of
+from greenlight.cli.values import Values
 from greenlight.services.initialising import require_store
 from greenlight.services.logs import StoreLog, read_log
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """List packets and runs, or every entry of the ledger."""
     with store_of(arguments) as store:
         require_store(store)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer, Fault
 from greenlight.cli.exit_codes import Exit
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, store_for, variables
 from greenlight.cli.trusting import given_trust, trust_for
+from greenlight.cli.values import Values
 from greenlight.execution.confinement import Unconfined
 from greenlight.services.packets import locate
 from greenlight.services.rerun import Comparison, ReplayRoom, RerunResult, rerun_packet
 from greenlight.services.verifying import verify_located
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Replay one packet."""
     store = store_for(arguments, arguments.packet)
     trust = given_trust(arguments)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
 from greenlight.cli.answer import Answer, Fault
 from greenlight.cli.exit_codes import Exit
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, signer_of, store_of, variables
+from greenlight.cli.values import Values
 from greenlight.cli.verdicts import fault_of, verdict_lines
 from greenlight.codes import Code
 from greenlight.errors import StoreError
@@ -30,7 +30,7 @@ from greenlight.store.repository import Store
 from greenlight.verify.derive.execution_plan import derive_execution_plan
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Run a lane, or show its plan."""
     data = _read(arguments.lane)
     lane = parse_lane(data)  # a lane that cannot be read is malformed input, not a refusal

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 
 from greenlight.cli.answer import Answer, Fault
 from greenlight.cli.exit_codes import Exit
+from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import StoreError, UsageError
 from greenlight.primitives.limits import MAX_DOCUMENT_BYTES
 from greenlight.services.schema import check_against_schema, schema_names, schema_text
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """List the schemas, print one, or check a file against it."""
     if arguments.name is None:
         if arguments.check is not None:

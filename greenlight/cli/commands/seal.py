@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, signer_of, store_of
+from greenlight.cli.values import Values
 from greenlight.services.seal_dir import Outside, seal_dir
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Seal a folder."""
     with store_of(arguments) as store, progress("seal"):
         around = Outside(store, signer_of(arguments), clock)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.surroundings import store_for
+from greenlight.cli.values import Values
 from greenlight.services.packets import locate
 from greenlight.services.showing import Shown, read_one, show_packet
 
 _FIELDS = ("title", "lane", "mode", "final_status", "status", "authority", "sealed_at")
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Show a packet."""
     store = store_for(arguments, arguments.packet)
     located = locate(store, arguments.packet, whole=arguments.document is not None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.surroundings import clock, signer_of, store_of
+from greenlight.cli.values import Values
 from greenlight.ledger.read import Ledger
 from greenlight.model.trust import Role
 from greenlight.services.granting import add_key, trust_dict
@@ -14,7 +13,7 @@ from greenlight.services.keys import read_public
 from greenlight.services.packets import ledger_of
 
 
-def add(arguments: Namespace) -> Answer:
+def add(arguments: Values) -> Answer:
     """Give a key roles in the next version of the trust root."""
     key = read_public(arguments.key).public
     roles = [Role(role) for role in arguments.role]
@@ -24,7 +23,7 @@ def add(arguments: Namespace) -> Answer:
         return _answer(ledger_of(store))
 
 
-def show(arguments: Namespace) -> Answer:
+def show(arguments: Values) -> Answer:
     """Show the trust root in force."""
     with store_of(arguments) as store:
         pin = require_store(store)

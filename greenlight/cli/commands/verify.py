@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-
 from greenlight.cli.answer import Answer
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import store_for, store_of
 from greenlight.cli.trusting import given_trust, trust_for
+from greenlight.cli.values import Values
 from greenlight.cli.verdicts import answer_all, answer_one
 from greenlight.services.initialising import require_store
 from greenlight.services.packets import locate
 from greenlight.services.verifying import verify_all, verify_located
 
 
-def run(arguments: Namespace) -> Answer:
+def run(arguments: Values) -> Answer:
     """Verify one packet, or everything in the store."""
     trust = given_trust(arguments)
     clean = arguments.require == "clean"
