@@ -1,7 +1,7 @@
 """Where a process of greenlight begins: what needs nothing is answered before anything is loaded.
 
 ``--version`` and completion are asked for often and by machines, so they load neither
-errors nor parser.  Everything else goes through ``program.run`` (docs/adr/0017-argparse.md).
+errors nor parser.  Everything else goes through ``program.run``.
 """
 
 from __future__ import annotations
