@@ -162,7 +162,7 @@ class _Walk:
         self._report(path, error.code)
 
     def _report(self, path: str, code: Code) -> None:
-        self.problems.append(SnapshotProblem(path, code.name))
+        self.problems.append(SnapshotProblem.of(path, code))
 
 
 def _file(directory: int, name: str, status: os.stat_result, max_bytes: int) -> FileState:

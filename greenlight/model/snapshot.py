@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from greenlight.codes import Code
 from greenlight.model.fields import Count, MaybeDigest, Note, Text
@@ -31,6 +31,7 @@ from greenlight.primitives.text import find_control, is_nfc
 
 # As model.fields.Line has it: a path in a document is one line of text.
 MAX_SPELLED: Final = 4096  # characters
+_ROOM_FOR_CODE: Final = 64  # characters: a code of 30, a space and brackets
 
 _SEPARATORS: Final = frozenset("\u2028\u2029")  # lines to some readers, so not one line of text
 _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x21, 0x7E
@@ -81,6 +82,16 @@ class SnapshotProblem:
 
     path: str
     code: str
+
+    @classmethod
+    def of(cls, path: str, code: Code) -> Self:
+        """Return the problem at ``path``, shortened so that its row is one line of text."""
+        return cls(shorten(path, path.encode(), MAX_SPELLED - _ROOM_FOR_CODE), code.name)
+
+    @property
+    def row(self) -> str:
+        """What a document says of it: ``path (CODE)``."""
+        return f"{self.path} ({self.code})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +199,9 @@ def spell_target(raw: bytes) -> tuple[str, Code | None]:
     return shorten("".join(_spell_byte(byte) for byte in raw), raw), Code.PATH_CONTROL
 
 
-def shorten(spelled: str, raw: bytes) -> str:
+def shorten(spelled: str, raw: bytes, most: int = MAX_SPELLED) -> str:
     r"""Return ``spelled``, or ``\sha256:`` and the digest of ``raw`` where it is too long."""
-    return spelled if len(spelled) <= MAX_SPELLED else f"\\{Digest.of(raw)}"
+    return spelled if len(spelled) <= most else f"\\{Digest.of(raw)}"
 
 
 def _is_plain(name: str) -> bool:

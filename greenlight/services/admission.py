@@ -9,7 +9,7 @@ pins and tickets, then the authority to run it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -28,6 +28,7 @@ from greenlight.model.words import Mode
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.primitives.timestamp import format_seconds
+from greenlight.services.scanning import scanner_of
 from greenlight.services.sources import Content, Sources
 from greenlight.verify.derive.checked import ticket_names
 from greenlight.verify.derive.execution_plan import derive_execution_plan
@@ -77,12 +78,14 @@ class Request:
         executor: Thumbprint URI of the key that would run and seal.
         at: The time of the request.
         grant: Id of the grant to use; empty to take the first that fits.
+        variables: The caller's environment: no masked value of it may stand in what is sealed.
     """
 
     lane: bytes
     executor: str
     at: datetime
     grant: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,31 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmittedProvider:
+    """The surroundings of a lane as they were when it was admitted; nothing is read again.
+
+    Probes see what the run sees: a file that somebody changes meanwhile is refused where
+    it is published, and does not pass for a probe that failed.
+    """
+
+    admission: Admission
+
+    def sources(self, lane: Lane) -> Sources:  # noqa: ARG002 - of the lane that was admitted
+        return self.admission.sources
+
+    def read_input(self, wanted: Input) -> bytes:
+        return self.admission.inputs[f"{INPUTS}/{wanted.path}"]
+
+    def look_up(self, prior: Prior) -> LineageRow:
+        trees = {row.packet_tree: row for row in self.admission.lineage}
+        return trees[prior.packet_tree]
+
+    def reverify(self, wanted: Input) -> str:
+        rows = zip(self.admission.lane.inputs, self.admission.preflight, strict=True)
+        return next(row.reverified for known, row in rows if known == wanted)
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """What examining a request gave.
 
@@ -136,7 +164,9 @@ def examine(request: Request, provider: Provider, state: LedgerState) -> Examine
         lane = parse_lane(request.lane)
     except GreenlightError as error:
         return Examined(None, (_finding(error, "lane"),), None, error)
-    findings = [*with_lines(request.lane, check_lane(lane)), *_secrets(request.lane)]
+    scanner = scanner_of(masked_values(lane, request.variables))
+    secret = _secrets("lane.yaml", request.lane, scanner)
+    findings = [*with_lines(request.lane, check_lane(lane)), *secret]
     if findings:
         return Examined(lane, tuple(findings), None)
     try:
@@ -145,6 +175,8 @@ def examine(request: Request, provider: Provider, state: LedgerState) -> Examine
         return Examined(lane, (_finding(error, "lane#/workspace"),), None)
     rows, inputs, wrong = _preflight(lane, provider)
     findings += wrong
+    names = "\n".join((*sources.files, *sources.folders, *sources.documents)).encode()
+    findings += _secrets("names of the workspace", names, scanner)
     findings += [*_surfaces(lane, sources), *_pins(lane, sources), *_tickets(lane, sources, state)]
     lineage = tuple(provider.look_up(prior) for prior in lane.lineage)
     grant, use, wrong = _authority(lane, request, state)
@@ -183,11 +215,17 @@ def _finding(error: GreenlightError, where: str) -> Finding:
     return Finding(error.code, where, "something that can be read", str(error))
 
 
-def _secrets(lane: bytes) -> Iterator[Finding]:
-    """Refuse a lane file that has a token in it: it would be sealed as it stands."""
-    for hit in Scanner.of().scan("lane.yaml", lane):
-        where = f"lane.yaml byte {hit.offset}"
-        yield Finding(Code.SECRET_IN_EVIDENCE, where, "no token", hit.rule)
+def masked_values(lane: Lane, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of the lane's masked variables, by name."""
+    names = lane.environment.masked if lane.environment else ()
+    return {name: variables[name] for name in names if name in variables}
+
+
+def _secrets(what: str, data: bytes, scanner: Scanner) -> Iterator[Finding]:
+    """Refuse a secret in what would be sealed as it stands."""
+    for hit in scanner.scan(what, data):
+        where = f"{what} byte {hit.offset}"
+        yield Finding(Code.SECRET_IN_EVIDENCE, where, "no secret", hit.rule)
 
 
 def _preflight(

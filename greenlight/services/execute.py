@@ -129,7 +129,6 @@ class Execution:
 
     def run(self) -> Executed:
         """Carry out every step, or as many as succeed."""
-        self.staging.begin()
         stopped = False
         for step in complete_steps(self.staging.lane):
             stopped = not self._one(step, stopped=stopped)
@@ -179,9 +178,12 @@ class Execution:
                 self._probe()
                 self._scan()
             case Builtin.PUBLISH:
+                self.staging.record_publication(step)
                 self.result.published.extend(self.hooks.publish(step, self.staging))
-            case Builtin.PREFLIGHT | Builtin.REVIEW:
-                pass  # the preflight admitted the run; the review is derived when it is over
+            case Builtin.PREFLIGHT:
+                self.staging.begin()  # what the preflight admitted: it comes before all steps
+            case Builtin.REVIEW:
+                pass  # derived when the run is over
         return Ran()
 
     def _command(self, step: Step) -> Ran:

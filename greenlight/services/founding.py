@@ -49,6 +49,7 @@ def found_ledger(  # noqa: PLR0913 - what a ledger begins with
     clock: Callable[[], datetime],
     authority: str = NO_PRODUCTION,
     lanes: str = "*",
+    operations: tuple[str, ...] = ("*",),
     ref: str = DEFAULT_REF,
 ) -> Founded:
     """Begin a ledger whose owner, executor and first grantee is ``signer``.
@@ -68,7 +69,7 @@ def found_ledger(  # noqa: PLR0913 - what a ledger begins with
             executor=signer.public.uri,
             authority=authority,
             delegation=DELEGATION,
-            operations=("*",),
+            operations=operations,
             modes=(Mode.DRY_RUN.value, Mode.STAGING.value),
             not_before=format_seconds(now),
             expires=format_seconds(now + timedelta(days=FIRST_GRANT_DAYS)),

@@ -33,12 +33,14 @@ class Opened:
         admission: What was looked at.
         run_id: UUID of the run.
         index: Of the ledger record that opened it.
+        at: Ledger time of that record: within the grant, whatever this clock says.
         authority: The authority lock, as the packet will hold it.
     """
 
     admission: Admission
     run_id: str
     index: int
+    at: datetime
     authority: AuthorityLock
 
     @property
@@ -78,6 +80,7 @@ def open_run(
         admission=admission,
         run_id=run_id,
         index=appended.indexes[0],
+        at=appended.ledger.state.runs[run_id].time,
         authority=_lock(store, appended.ledger, admission, run_id, signer),
     )
 

@@ -76,7 +76,15 @@ def send_probes(
     with Workspace.create(parent) as room:
         store = create_store(room.root / "store", object_format="sha256")
         with store:
-            found_ledger(store, signer, clock=clock, authority=lane.authority, lanes=lane.lane)
+            found_ledger(
+                store,
+                signer,
+                clock=clock,
+                authority=lane.authority,
+                lanes=lane.lane,
+                # The run has this authority, or it would not have been opened.
+                operations=tuple(sorted({"*", *(f"resolve:{name}" for name in lane.resolves)})),
+            )
             rows = tuple(
                 _send(probe, _entry(probe, lane, provider, evidence, store, signer, clock), store)
                 for probe in PROBES

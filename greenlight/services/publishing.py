@@ -23,6 +23,8 @@ def publish_change(
     code = ""
     read_back = before
     try:
+        if after.kind not in ("file", "absent"):
+            raise RefusedError(Code.PUBLICATION_REFUSED, f"{path} has become a {after.kind}")
         read_back = publish_file(
             content.data if content else b"",
             after.mode or "0644",

@@ -8,14 +8,14 @@ ABANDONED, with its use of the grant spent.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from greenlight.codes import Code
 from greenlight.execution.confinement import Confinement
 from greenlight.execution.host import facts
-from greenlight.execution.workspace import Workspace
+from greenlight.execution.workspace import Workspace, sweep
 from greenlight.model.codec import draft
 from greenlight.model.documents import (
     BadInputProbes,
@@ -36,13 +36,20 @@ from greenlight.model.surface import matches
 from greenlight.model.words import Status
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import format_seconds
-from greenlight.services.admission import Examined, Provider, Request, examine
+from greenlight.services.admission import (
+    AdmittedProvider,
+    Examined,
+    Provider,
+    Request,
+    examine,
+    masked_values,
+)
 from greenlight.services.execute import Executed, Execution, StepFailed
 from greenlight.services.opening import Opened, current_state, open_run
 from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
 from greenlight.services.publishing import publish_change
-from greenlight.services.scanning import scan_artifacts
+from greenlight.services.scanning import scan_artifacts, scanner_of
 from greenlight.services.sealing import Sealed, seal_files
 from greenlight.services.sources import describe_sources, source_artifacts
 from greenlight.services.staging import Staging
@@ -76,15 +83,22 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """A run that is over, and its packet."""
+    """A run that is over, and its packet.
+
+    Attributes:
+        sealed: The packet, in the store.
+        derived: Its documents.
+        left: What could not be removed of the workspace; the next run tries again.
+    """
 
     sealed: Sealed
     derived: Derived
+    left: tuple[str, ...] = ()
 
 
 def plan_lane(request: Request, provider: Provider, around: Surroundings) -> Examined:
     """Show what a run would do and what stands in its way; nothing is written or run."""
-    return examine(request, provider, current_state(around.store))
+    return examine(_with(request, around), provider, current_state(around.store))
 
 
 def run_lane(request: Request, provider: Provider, folder: Path, around: Surroundings) -> RunResult:
@@ -100,14 +114,20 @@ def run_lane(request: Request, provider: Provider, folder: Path, around: Surroun
         RefusedError: Before the run was open: nothing was written.
         StoreError: The store does not serve.
     """
+    request = _with(request, around)
+    sweep(around.parent)  # what killed runs have left
     opened = open_run(around.store, around.signer, request, provider, clock=around.clock)
-    with Workspace.create(around.parent) as workspace:
+    around = replace(around, clock=_forwards(around.clock, opened.at))
+    workspace = Workspace.create(around.parent)
+    try:
         run = _Run(opened, provider, folder, around, workspace)
         evidence, artifacts = run.carry_out()
+    finally:
+        # What a step has made unremovable is no reason to lose the evidence of it.
+        left = workspace.remove()
     artifacts = withhold(around.store, evidence, artifacts)
-    derived, files = close_without_secrets(
-        evidence, opened.admission.lane_bytes, artifacts, masked_values(evidence.lane, around)
-    )
+    masked = masked_values(evidence.lane, around.variables)
+    derived, files = close_without_secrets(evidence, opened.admission.lane_bytes, artifacts, masked)
     lineage = tuple(prior.packet_tree.removeprefix("sha256:") for prior in evidence.lane.lineage)
     sealed = seal_files(
         around.store,
@@ -117,7 +137,24 @@ def run_lane(request: Request, provider: Provider, folder: Path, around: Surroun
         lineage=lineage,
         clock=around.clock,
     )
-    return RunResult(sealed, derived)
+    return RunResult(sealed, derived, left)
+
+
+def _with(request: Request, around: Surroundings) -> Request:
+    """Let admission know the caller's variables: no masked value may stand in the lane."""
+    return replace(request, variables=around.variables)
+
+
+def _forwards(clock: Callable[[], datetime], since: datetime) -> Callable[[], datetime]:
+    """Return a clock that never goes back, beginning at the ledger time of the run."""
+    latest = since
+
+    def read() -> datetime:
+        nonlocal latest
+        latest = max(latest, clock())
+        return latest
+
+    return read
 
 
 @dataclass(slots=True)
@@ -134,13 +171,14 @@ class _Run:
     _execution: Execution = field(init=False)
 
     def __post_init__(self) -> None:
-        self._opened_at = format_seconds(self.around.clock())
+        self._opened_at = format_seconds(self.opened.at)
         self._staging = Staging(
             lane=self._lane,
             sources=self.opened.admission.sources,
             confinement=self.around.confinement,
             workspace=self.workspace,
             variables=self.around.variables,
+            scanner=scanner_of(masked_values(self._lane, self.around.variables)),
         )
 
     @property
@@ -176,7 +214,7 @@ class _Run:
         so_far = self._evidence(self._execution.result, Status.APPLIED_NOT_CLEAN)
         return send_probes(
             self._lane,
-            self.provider,
+            AdmittedProvider(self.opened.admission),
             so_far,
             clock=self.around.clock,
             parent=self.around.parent,
@@ -184,21 +222,21 @@ class _Run:
 
     def scan(self, artifacts: Mapping[str, bytes]) -> SecretScan:
         """Search everything that would be published or sealed."""
-        return scan_artifacts({**self._kept(), **artifacts}, masked_values(self._lane, self.around))
+        masked = masked_values(self._lane, self.around.variables)
+        return scan_artifacts({**self._kept(), **artifacts}, masked)
 
     def publish(self, step: Step, staging: Staging) -> tuple[PublishedRow, ...]:
         """Let the files of the step's surface leave the workspace, and read them back."""
         surface = staging.surface_of(step)
-        rows = tuple(
-            publish_change(step, surface, path, staging, self.folder)
-            for path in staging.changed()
-            if matches(surface.path, path) and staging.is_file_change(path)
-        )
-        refused = next((row for row in rows if row.code), None)
-        if refused is not None:
-            self._execution.result.published.extend(rows)
-            raise StepFailed(refused.code, refused.path)
-        return rows
+        rows: list[PublishedRow] = []
+        for path in staging.changed():
+            if not matches(surface.path, path) or not staging.is_file_change(path):
+                continue
+            rows.append(publish_change(step, surface, path, staging, self.folder))
+            if rows[-1].code:
+                self._execution.result.published.extend(rows)
+                raise StepFailed(rows[-1].code, path)
+        return tuple(rows)
 
     # --- evidence ----------------------------------------------------------
 
@@ -235,12 +273,6 @@ class _Run:
 
 
 NOT_SCANNED = draft(SecretScan, rules=(), masked=(), files=0, hits=(), withheld=())
-
-
-def masked_values(lane: Lane, around: Surroundings) -> dict[str, str]:
-    """Return the values of the lane's masked variables, by name."""
-    names = lane.environment.masked if lane.environment else ()
-    return {name: around.variables[name] for name in names if name in around.variables}
 
 
 def describe_environment(staging: Staging, confinement: Confinement) -> Environment:

@@ -10,6 +10,13 @@ from greenlight.model.documents.secret_scan import Hit, MaskedVariable
 from greenlight.verify.secrets import RULES, Scanner
 
 
+def scanner_of(masked: Mapping[str, str]) -> Scanner:
+    """Return a scanner for token shapes and the values of masked variables, by name."""
+    # As the system hands them over: a value need not be UTF-8.
+    values = {name: value.encode("utf-8", "surrogateescape") for name, value in masked.items()}
+    return Scanner.of(values)
+
+
 def scan_artifacts(artifacts: Mapping[str, bytes], masked: Mapping[str, str]) -> SecretScan:
     """Search every artifact for token shapes and for the values of masked variables.
 
@@ -17,7 +24,7 @@ def scan_artifacts(artifacts: Mapping[str, bytes], masked: Mapping[str, str]) ->
         artifacts: Bytes by path in the packet.
         masked: Values of the masked variables, by name; they appear nowhere in the result.
     """
-    scanner = Scanner.of({name: value.encode() for name, value in masked.items()})
+    scanner = scanner_of(masked)
     hits = tuple(
         Hit(rule=hit.rule, path=hit.where, offset=hit.offset)
         for path, data in sorted(artifacts.items())
@@ -46,5 +53,5 @@ def find_in_documents(documents: Mapping[str, bytes], masked: Mapping[str, str])
 
     Artifacts were searched before; this finds what got into a document made later.
     """
-    scanner = Scanner.of({name: value.encode() for name, value in masked.items()})
+    scanner = scanner_of(masked)
     return [path for path, data in sorted(documents.items()) if scanner.scan(path, data)]

@@ -18,9 +18,13 @@ from greenlight.model.documents.workspace import WorkspaceFile
 from greenlight.model.lane import Lane
 from greenlight.model.snapshot import FileState
 from greenlight.primitives.digest import Digest
+from greenlight.primitives.limits import MAX_DOCUMENT_BYTES, MAX_PACKET_BYTES, MAX_PACKET_FILES
+from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
 
 FOLDER_MODE = "0755"
+# Of one file in workspace.json: its digest, mode and length, and its path twice, escaped.
+_ROW_BYTES, _PATH_FACTOR = 300, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def load_sources(folder: Path, lane: Lane) -> Sources:
 
     Raises:
         StoreError: Something is absent, unreadable, changing, or nothing a packet can hold.
-        RefusedError: Two sources claim one path of the workspace.
+        RefusedError: Two sources claim one path of the workspace, or one packet could not
+            hold it all: then nothing is begun that could not be sealed.
     """
     files: dict[str, Content] = {}
     folders: set[str] = set()
@@ -84,7 +89,29 @@ def load_sources(folder: Path, lane: Lane) -> Sources:
         for step in lane.steps
         if step.document
     }
-    return Sources(files, tuple(sorted(folders)), documents)
+    sources = Sources(files, tuple(sorted(folders)), documents)
+    _require_packable(sources)
+    return sources
+
+
+def _require_packable(sources: Sources) -> None:
+    kept = source_artifacts(sources)
+    for path in kept:
+        if (problem := path_problem(path)) is not None:
+            raise RefusedError(problem, f"{escape(path)}: {problem.meaning}")
+    under = [f"artifacts/workspace/{path}" for path in sources.folders]
+    both = next((path for path in under if path in kept), None)
+    if both is not None:
+        raise RefusedError(Code.PATH_COLLISION, f"{escape(both)} would be a file and a folder")
+    for one, other in collisions(kept):
+        shown = f"{escape(one)} and {escape(other)}"
+        raise RefusedError(Code.PATH_COLLISION, f"{shown}: {Code.PATH_COLLISION.meaning}")
+    length = sum(map(len, kept.values()))
+    rows = sum(_ROW_BYTES + _PATH_FACTOR * len(path.encode()) for path in (*kept, *under))
+    if len(kept) > MAX_PACKET_FILES or length > MAX_PACKET_BYTES or rows > MAX_DOCUMENT_BYTES:
+        raise RefusedError(
+            Code.LIMIT_EXCEEDED, f"{len(kept)} files of {length} bytes do not fit one packet"
+        )
 
 
 def _content(found: Gathered) -> Content:

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, MalformedError
+from greenlight.errors import MalformedError, StoreError
 from greenlight.execution.confinement import Confinement
-from greenlight.execution.gather import read_file
 from greenlight.execution.snapshot import take
 from greenlight.execution.steps import StepResult, StepSpec, build_environment
 from greenlight.execution.undo import put_back
@@ -24,17 +23,17 @@ from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
 from greenlight.model.documents.rollback_proof import RollbackRow, UndoRun, ViewRow
 from greenlight.model.lane import AllowedSurface, Builtin, Command, Lane, Step, Undo
-from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot, diff, shorten
+from greenlight.model.snapshot import ABSENT, FileState, Snapshot
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.services.admission import names_ticket
+from greenlight.services.looking import OUTPUTS, Seen, look_at
 from greenlight.services.sources import FOLDER_MODE, Content, Sources
 from greenlight.verify.derive.checked import ticket_names
 from greenlight.verify.derive.execution_plan import argv_of
 from greenlight.verify.lane import UPLOAD
 from greenlight.verify.scope import covering_surface
-
-OUTPUTS = "artifacts/outputs"
+from greenlight.verify.secrets import Scanner
 
 
 @dataclass(slots=True)
@@ -47,6 +46,7 @@ class Staging:
         confinement: What steps run in.
         workspace: Where they run.
         variables: The caller's variables that the lane allows, by name.
+        scanner: Knows a secret in a name, which could not be withheld as an artifact can.
     """
 
     lane: Lane
@@ -54,16 +54,26 @@ class Staging:
     confinement: Confinement
     workspace: Workspace
     variables: Mapping[str, str]
+    scanner: Scanner = field(default_factory=Scanner.of)
     _before: Snapshot = field(init=False)
-    _applied: Snapshot = field(init=False)
-    _changes: dict[str, Mutation] = field(init=False, default_factory=dict)
+    _seen: Seen = field(init=False)
     _views: dict[str, list[str]] = field(init=False, default_factory=dict)
-    _content: dict[str, bytes] = field(init=False, default_factory=dict)
     _calls: list[ToolCall] = field(init=False, default_factory=list)
-    _unkept: list[str] = field(init=False, default_factory=list)
+    _filled: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        # What the workspace starts with is known before a byte of it is written.
+        states = {path: FileState("directory", FOLDER_MODE) for path in self.sources.folders}
+        states |= {path: content.state for path, content in self.sources.files.items()}
+        self._before = Snapshot(states)
+        self._seen = Seen(self._before, {}, {})
 
     def begin(self) -> None:
-        """Fill the workspace and look at it."""
+        """Fill the workspace and look at it.
+
+        Raises:
+            StoreError: The system refused; no step may run then.
+        """
         for path in self.sources.folders:
             state = FileState("directory", FOLDER_MODE)
             put_back(self.workspace.root, path, state, None)
@@ -71,13 +81,15 @@ class Staging:
             SourceFile(path, content.data, content.mode)
             for path, content in sorted(self.sources.files.items())
         )
-        self._before = self._applied = take(self.workspace.root)
+        self._before = take(self.workspace.root)
+        self._seen = Seen(self._before, {}, {})
+        self._filled = True
         self._look()
 
     def run(self, step: Step) -> StepResult:
         """Run one command step."""
         if step.tool:
-            self.call(step, step.tool, ", ".join(step.touches))
+            self.call(step, step.tool, ", ".join(step.touches) or "no surface")
         return self.confinement.run(
             StepSpec(
                 argv=argv_of(step),
@@ -116,42 +128,24 @@ class Staging:
                     self.workspace.root, self.surface_of(step).path, content.state, content.data
                 )
 
-    def record_publications(self) -> None:
-        """Record the tool operation that each publish step is (001:38)."""
-        for step in self.lane.steps:
-            if step.builtin is Builtin.PUBLISH:
-                self.call(step, step.tool or UPLOAD, self.surface_of(step).path)
+    def record_publication(self, step: Step) -> None:
+        """Record the tool operation that a publish step is (001:38)."""
+        self.call(step, step.tool or UPLOAD, self.surface_of(step).path)
 
     def surface_of(self, step: Step) -> AllowedSurface:
         """Return the surface that a publish step publishes."""
         return next(surface for surface in self.lane.allowed if surface.id in step.touches)
 
     def look(self) -> None:
-        """Look at what was applied, and keep the contents of what changed."""
-        self._applied = take(self.workspace.root, keep_going=True)
-        self._look()
-        self._changes = {change.path: change for change in diff(self._before, self._applied)}
-        refused = {problem.path for problem in self._applied.problems}
-        for path, mutation in self._changes.items():
-            if mutation.after.kind == "file" and path not in refused:
-                self._keep_content(path, mutation.after)
-
-    def _keep_content(self, path: str, state: FileState) -> None:
-        """Keep a changed file's bytes; a daemon of a step may have changed them again."""
-        try:
-            data = read_file(self.workspace.root, path).data or b""
-        except GreenlightError as error:
-            self._unkept.append(f"{path} ({error.code})")
-            return
-        if str(Digest.of(data)) == state.digest:
-            self._content[path] = data
-        else:
-            self._unkept.append(f"{path} ({Code.FILE_CHANGED})")
+        """Look at what was applied, and keep the contents of what changed; never fails."""
+        if self._filled:  # else no step ran
+            self._seen = look_at(self.workspace.root, self._before, self.scanner)
+            self._look()
 
     def take_back(self) -> RollbackProof:
         """Undo the change and prove what that gave."""
         undone = tuple(self._run_undo())
-        for mutation in reversed(self._changes.values()):
+        for mutation in reversed(self._seen.changes.values()):
             surface = self._covering(mutation.path)
             if surface is None or surface.undo is not Undo.RUN:
                 original = self.sources.files.get(mutation.path)
@@ -169,13 +163,13 @@ class Staging:
                 applied=mutation.after,
                 restored=restored.get(mutation.path),
             )
-            for number, mutation in enumerate(self._changes.values(), start=1)
+            for number, mutation in enumerate(self._seen.changes.values(), start=1)
         )
         return draft(
             RollbackProof,
             mutations=rows,
             before=str(self._before.digest),
-            applied=str(self._applied.digest),
+            applied=str(self._seen.snapshot.digest),
             restored=str(restored.digest),
             undo=undone,
             views=tuple(self._view_rows()),
@@ -187,7 +181,8 @@ class Staging:
             return
         for command in self.lane.rollback.steps if self.lane.rollback else ():
             result = self._command(command)
-            code = "" if result.code is None else str(result.code)
+            failed = _failure(result)
+            code = "" if failed is None else str(failed)
             yield UndoRun(id=command.id, exit_code=result.exit_code, code=code)
 
     def _command(self, command: Command) -> StepResult:
@@ -199,8 +194,12 @@ class Staging:
     def _look(self) -> None:
         """Run the logical views; one that fails has no digest, and proves nothing."""
         for view in self.lane.rollback.views if self.lane.rollback else ():
-            result = self._command(view)
-            digest = "" if result.code is not None else str(Digest.of(result.stdout))
+            try:
+                result = self._command(view)
+            except StoreError:  # the machine fails, or a step took the workspace away
+                digest = ""
+            else:
+                digest = "" if _failure(result) is not None else str(Digest.of(result.stdout))
             self._views.setdefault(view.id, []).append(digest)
 
     def _view_rows(self) -> Iterator[ViewRow]:
@@ -218,38 +217,35 @@ class Staging:
                 surface=self._surface_id(mutation.path),
                 before=mutation.before,
                 after=mutation.after,
-                artifact=f"{OUTPUTS}/{mutation.path}" if mutation.path in self._content else "",
+                artifact=self._artifact_of(mutation.path),
             )
-            for mutation in self._changes.values()
+            for mutation in self._seen.changes.values()
         )
         return Outcomes(
             before=str(self._before.digest),
-            after=str(self._applied.digest),
+            after=str(self._seen.snapshot.digest),
             mutations=rows,
-            refused_names=tuple(
-                shorten(text, text.encode())
-                for text in (
-                    *(f"{p.path} ({p.code})" for p in self._applied.problems),
-                    *self._unkept,
-                )
-            ),
+            refused_names=tuple(problem.row for problem in self._seen.snapshot.problems),
             tool_calls=tuple(self._calls),
         )
 
+    def _artifact_of(self, path: str) -> str:
+        return f"{OUTPUTS}/{path}" if path in self._seen.content else ""
+
     def output_artifacts(self) -> dict[str, bytes]:
         """Return the contents of what changed, by path in the packet."""
-        return {f"{OUTPUTS}/{path}": data for path, data in self._content.items()}
+        return {f"{OUTPUTS}/{path}": data for path, data in self._seen.content.items()}
 
     def applied(self, path: str) -> Content | None:
         """Return a changed file as it was after the change; None where there is none."""
-        state = self._applied.get(path)
-        if path not in self._content:
+        state = self._seen.snapshot.get(path)
+        if path not in self._seen.content:
             return None
-        return Content(self._content[path], state.mode)
+        return Content(self._seen.content[path], state.mode)
 
     def is_file_change(self, path: str) -> bool:
         """Report whether a change made, changed or deleted a file; folders follow files."""
-        change = self._changes[path]
+        change = self._seen.changes[path]
         return "file" in (change.before.kind, change.after.kind)
 
     def on_disk(self, path: str) -> FileState:
@@ -261,13 +257,13 @@ class Staging:
 
     def to_publish(self, path: str) -> FileState:
         """Return what shall stand where ``path`` came from; a mode nobody changed stays."""
-        change, original = self._changes[path], self.sources.files.get(path)
+        change, original = self._seen.changes[path], self.sources.files.get(path)
         if original is not None and change.after.mode == original.mode:
             return replace(change.after, mode=original.disk_mode)
         return change.after
 
     def changed(self) -> tuple[str, ...]:
-        return tuple(self._changes)
+        return tuple(self._seen.changes)
 
     def pins(self) -> Pins:
         """Write down the pinned documents' digests, before and after."""
@@ -291,9 +287,9 @@ class Staging:
             return ""  # not text any more: no digest equals the pin
 
     def _bytes(self, path: str, *, before: bool) -> bytes | None:
-        if not before and path in self._content:
-            return self._content[path]
-        if not before and self._applied.get(path) == ABSENT:
+        if not before and path in self._seen.content:
+            return self._seen.content[path]
+        if not before and (self._seen.blind or self._seen.snapshot.get(path) == ABSENT):
             return None
         original = self.sources.files.get(path)
         return original.data if original else None
@@ -315,7 +311,7 @@ class Staging:
                     RegistryFile,
                     path=path,
                     before=self._before.get(path).digest,
-                    after=self._applied.get(path).digest,
+                    after="" if self._seen.blind else self._seen.snapshot.get(path).digest,
                 )
                 for path in registry
             ),
@@ -326,13 +322,17 @@ class Staging:
         return next((surface for surface in self.lane.allowed if surface.id == name), None)
 
     def _surface_id(self, path: str) -> str:
-        mutation = self._changes[path]
+        mutation = self._seen.changes[path]
         folder = "directory" in (mutation.before.kind, mutation.after.kind)
         return covering_surface(self.lane.allowed, path, mutation.change, folder=folder)
 
     def _undo_word(self, path: str) -> str:
         surface = self._covering(path)
         return "" if surface is None else surface.undo.value
+
+
+def _failure(result: StepResult) -> Code | None:
+    return Code.STEP_OUTLIVED if result.outlived else result.code
 
 
 def unexpected(step: Step, result: StepResult) -> Code | None:

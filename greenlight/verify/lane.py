@@ -35,7 +35,7 @@ from greenlight.model.lane import (
 )
 from greenlight.model.surface import REJECTS, Change, SurfaceClass, tool_matches
 from greenlight.model.words import Mode
-from greenlight.primitives.packet_path import path_problem
+from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.verify.derive.scope_lock import contradictions, isolated, overlap
 
 UPLOAD = "upload_document"  # the tool operation that publishing is (001:38)
@@ -48,6 +48,7 @@ def check_lane(lane: Lane) -> list[Finding]:
         *_mode(lane),
         *_ids(lane),
         *_paths(lane),
+        *_kept(lane),
         *_inputs(lane),
         *_steps(lane),
         *_command_lists(lane),
@@ -115,6 +116,19 @@ def _all_paths(lane: Lane) -> Iterator[tuple[str, str]]:
         yield f"/pins/{i}/path", pin.path
     if lane.tickets:
         yield from ((f"/tickets/registry/{j}", p) for j, p in enumerate(lane.tickets.registry))
+
+
+def _kept(lane: Lane) -> Iterator[Finding]:  # 2
+    """Check that a packet can hold what it keeps under names that the lane gives."""
+    kept = {
+        *(f"artifacts/steps/{step.id}/stdout" for step in complete_steps(lane)),
+        *(f"artifacts/inputs/{wanted.path}" for wanted in lane.inputs if wanted.path),
+    }
+    for path in sorted(kept):
+        if (problem := path_problem(path)) is not None:
+            yield _malformed("", "names that a packet can hold", f"{path}: {problem.meaning}")
+    for one, other in collisions(kept):
+        yield _malformed("", "names that no file system takes for one", f"{one} and {other}")
 
 
 def _inputs(lane: Lane) -> Iterator[Finding]:
