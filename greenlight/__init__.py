@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     )
     from greenlight.model.finding import Finding, Report
     from greenlight.services.library import (
-        checkout,
+        checkout_packet,
         init_store,
         load_key,
         open_store,
         pin_store,
-        rerun,
+        rerun_packet,
         run_lane,
         seal_dir,
-        verify,
         verify_all,
+        verify_packet,
     )
     from greenlight.services.verifying import Integrity, Trust, Verdict
     from greenlight.store.repository import Store
@@ -52,16 +52,16 @@ __all__ = [
     "Trust",
     "UsageError",
     "Verdict",
-    "checkout",
+    "checkout_packet",
     "init_store",
     "load_key",
     "open_store",
     "pin_store",
-    "rerun",
+    "rerun_packet",
     "run_lane",
     "seal_dir",
-    "verify",
     "verify_all",
+    "verify_packet",
 ]
 
 _HOMES = {

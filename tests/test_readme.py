@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from greenlight.cli.table import COMMANDS
 from tests.tools import need
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,3 +105,11 @@ def test_the_library_example_runs(tmp_path):
             check=True,
             timeout=60,
         )
+
+
+def test_the_commands_are_those_of_the_program():
+    """The README lists every command, in the words of the program's own help."""
+    width = max(map(len, COMMANDS))
+    lines = [f"greenlight {name:{width}}  {known.help}" for name, known in COMMANDS.items()]
+    listed = README.partition("<!-- commands -->\n```\n")[2].partition("\n```\n")[0]
+    assert listed.splitlines() == lines

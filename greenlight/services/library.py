@@ -126,7 +126,7 @@ def seal_dir(folder: str | Path, store: Store, signer: Signer, *, lane: str = ""
     return _seal_dir.seal_dir(Path(folder), _seal_dir.Outside(store, signer, _now), lane=lane)
 
 
-def verify(
+def verify_packet(
     packet: str | Path,
     *,
     store: Store | None = None,
@@ -150,7 +150,7 @@ def verify_all(store: Store, *, trust: Trust = NO_TRUST, lineage: bool = False) 
     return verifying.verify_all(store, trust, lineage=lineage)
 
 
-def rerun(  # noqa: PLR0913 - the outside world of a replay
+def rerun_packet(  # noqa: PLR0913 - the outside world of a replay
     packet: str | Path,
     *,
     store: Store | None = None,
@@ -171,7 +171,9 @@ def rerun(  # noqa: PLR0913 - the outside world of a replay
     return _rerun.rerun_packet(located, verdict, room, unsafe_unconfined=unsafe_unconfined)
 
 
-def checkout(packet: str | Path, folder: str | Path, *, store: Store | None = None) -> CheckedOut:
+def checkout_packet(
+    packet: str | Path, folder: str | Path, *, store: Store | None = None
+) -> CheckedOut:
     """Write a packet into a new or empty folder as ``packet/``, ``seal/`` and ``ledger/``.
 
     Raises:
