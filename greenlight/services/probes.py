@@ -124,7 +124,8 @@ def _bad_lane(probe: ProbeClass, lane: Lane) -> Lane:
         return replace(lane, mode=Mode.PROD.value)
     if probe.code is Code.DELEGATION_MISSING:
         # The same lane under a name that nobody was let run.
-        return replace(lane, lane="a-lane-without-a-delegation")
+        other = "a-lane-without-a-delegation"
+        return replace(lane, lane=other if lane.lane != other else f"{other}-2")
     surface = ForbiddenSurface(
         id=_TARGET, surface_class=_TOUCHED[probe.number], name=probe.probe_class
     )
