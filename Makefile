@@ -48,6 +48,7 @@ bench: .venv ## whole processes beside in-toto, git and bagit: prints ratios
 	$(PYTHON) -m benchmarks startup --runs 15
 
 long: .venv ## hours: every bit of a packet flipped, every property with many examples
+	$(PYTHON) -m tools.long_flips
 	GREENLIGHT_LONG=1 HYPOTHESIS_MAX_EXAMPLES=$(LONG_EXAMPLES) $(PYTHON) -m pytest -n auto
 
 # What uv writes by itself: versions and hashes, no index, no address (docs/adr/0012-packaging.md).

@@ -12,6 +12,8 @@ import pytest
 
 from greenlight.codes import Code
 from greenlight.model.finding import Finding
+from greenlight.services.packets import locate
+from greenlight.services.verifying import verify_located
 from tests.rerun.conftest import call
 from tests.rerun.folder import SCRIPT
 from tests.tools import need
@@ -85,6 +87,35 @@ def test_the_script_says_so_too(name: str, tmp_path: Path) -> None:
     assert said.last.split()[0] == vector.script, said
     assert (said.exit == 0) == (vector.script == "PASS")
     assert said.errors == ""
+
+
+NO_FILE_SYSTEM = {"PATH_ABSOLUTE", "PATH_DOTS", "PATH_TOO_LONG"}  # holds such a name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in NAMES["packet"]
+        if name.startswith("PATH_") and name.partition("__")[0] not in NO_FILE_SYSTEM
+    ],
+)
+def test_a_name_on_disk(name: str, tmp_path: Path) -> None:
+    """Read from a folder it gives the same code, and RERUN.sh fails the folder."""
+    need("git")
+    vector = PacketVector.read(name)
+    folder = PacketVector.read("GOOD__lane").write(tmp_path / "it")
+    for odd in vector.odd:
+        target = folder / odd["path"]  # lone surrogates become the bytes they stand for
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(odd["text"])
+        except OSError as error:
+            pytest.skip(f"this file system refuses the name: {error}")
+    located = locate(None, str(folder))
+    found = {finding.code.name for finding in verify_located(located, vector.trust).report.findings}
+    assert vector.codes <= found
+    assert call([need("dash"), str(SCRIPT), str(folder)]).exit == 1
 
 
 def test_vectors_are_what_is_made() -> None:
