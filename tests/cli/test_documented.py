@@ -1,0 +1,94 @@
+"""What the pages say of the library and of `--json` is what happens."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import greenlight
+from tests.cli.conftest import LANE, ROOT, World
+
+JSON_PAGE = ROOT / "docs" / "spec" / "json-output.md"
+
+
+def test_the_example_of_the_library_runs(world: World, tmp_path: Path) -> None:
+    """The block of docs/library.md, as it stands, in a folder with a key and a lane."""
+    page = (ROOT / "docs" / "library.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 1
+    shutil.copy(world.key, tmp_path / "key")
+    shutil.copytree(LANE.parent, tmp_path / "lane")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", blocks[0]],
+        cwd=tmp_path,
+        env=world.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1].startswith("REPLAY_UNTRUSTED ")
+
+
+def test_every_name_of_the_library_is_there() -> None:
+    """What `__all__` promises can be had, and nothing else comes by guessing."""
+    assert all(getattr(greenlight, name) for name in greenlight.__all__)
+    assert set(greenlight.__all__) <= set(dir(greenlight))
+    assert not hasattr(greenlight, "no_such_name")
+
+
+def names_in(value: Any) -> set[str]:
+    """Return the keys of the objects in a JSON value, the header's own aside."""
+    if isinstance(value, list):
+        return {name for item in value for name in names_in(item)}
+    if isinstance(value, dict):
+        inner = (item for key, item in value.items() if key not in {"header", "error"})
+        return set(value) | {name for item in inner for name in names_in(item)}
+    return set()
+
+
+def test_every_field_is_documented(world: World, tmp_path: Path) -> None:
+    """Each field that a command prints stands in the row of that command."""
+    rows: dict[str, str] = {}
+    for line in JSON_PAGE.read_text().splitlines():
+        if line.startswith("| `"):
+            commands, _, text = line.strip("| ").partition(" | ")
+            rows |= dict.fromkeys(re.findall(r"`([^`]+)`", commands), text)
+    lane = shutil.copytree(LANE.parent, tmp_path / "hello") / "lane.yaml"
+    key = f"{world.key}.pub"
+    store = tmp_path / "store.git"
+    at = ("--store", str(store))
+    asked = {
+        "init": ("init", *at),
+        "keys show": ("keys", "show"),
+        "run": ("run", str(lane), *at),
+        "run --plan": ("run", str(lane), "--plan"),
+        "seal": ("seal", str(world.evidence), *at),
+        "log": ("log", "--entries"),
+        "show": ("show", world.run),
+        "show PACKET DOC": ("show", world.run, "header"),
+        "diff": ("diff", world.run, world.sealed),
+        "verify": ("verify", world.run),
+        "verify --all": ("verify", "--all"),
+        "rerun": ("rerun", world.run),
+        "checkout": ("checkout", world.run, str(tmp_path / "out")),
+        "grant issue": ("grant", "issue", key, *at),
+        "grant show": ("grant", "show"),
+        "trust show": ("trust", "show"),
+        "schema": ("schema", "lane"),
+        "completion": ("completion", "bash"),
+    }
+    assert asked.keys() <= rows.keys()
+    shared = {"format", "command", *re.findall(r"`([a-z_]+)`", rows["verify"])}
+    shared |= {"code", "detail", "expected", "found", "where"}
+    if_inside = {"grant show": "grant issue", "log": "verify"}
+    for name, words in asked.items():
+        known = set(re.findall(r"`([a-z_]+)`", rows[name] + rows.get(if_inside.get(name, ""), "")))
+        printed = world(*words, "--json").json
+        assert printed["format"] == 1
+        assert names_in(printed) - known - shared == set(), name
+        assert set(printed) - known - {"format", "command"} == set(), name
