@@ -14,13 +14,16 @@ from __future__ import annotations
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from threading import Lock
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.primitives.limits import MAX_FILE_BYTES
 from greenlight.store.durable import (
+    at_once,
     failed,
     make_directories,
     sync_directory,
@@ -61,6 +64,7 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         self.directory = directory
         self.object_format = object_format
         self._packs = Packs(directory, object_format)
+        self._written = Lock()  # held to note what was written; writing is not serialised
         self._unsynced: set[Path] = set()
         self._unread: dict[str, str] = {}
 
@@ -87,9 +91,18 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
                     continue
                 raise failed(error, f"write object {oid}") from error
             break
-        self._unsynced.add(path.parent)
-        self._unread[oid] = kind
+        with self._written:
+            self._unsynced.add(path.parent)
+            self._unread[oid] = kind
         return oid
+
+    def write_many(self, objects: Sequence[tuple[str, bytes]]) -> list[str]:
+        """Write objects, given as kind and body, and return their ids; as ``write``.
+
+        Raises:
+            StoreError: IO_NOSPACE or IO_FAILED; nothing is left behind but whole objects.
+        """
+        return at_once(lambda each: self.write(*each), objects)
 
     def flush(self) -> None:
         """Verify what was written since the last flush, and make its names durable.
@@ -103,9 +116,8 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
                 raise StoreError(Code.STORE_DAMAGED, f"object {oid} was not written as a {kind}")
             if not self._path(oid).exists():
                 self._unsynced.add(packs)  # a gc packed it meanwhile, and synced no directory
-        for directory in sorted(self._unsynced):
-            if not sync_directory(directory):
-                sync_directory(packs)
+        if not all(at_once(sync_directory, sorted(self._unsynced))):
+            sync_directory(packs)
         if self._unsynced:
             sync_directory(self.directory)  # fan-out directories, ours or another writer's
         self._unread.clear()
@@ -131,7 +143,9 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         return True
 
     def _put(self, path: Path, data: bytes) -> None:
-        self._unsynced.update(make_directories(path.parent))
+        made = make_directories(path.parent)
+        with self._written:
+            self._unsynced.update(made)
         # git prune removes old files of this name that a crash left behind.
         temporary = path.with_name(unique_name("tmp_obj_"))
         write_new(temporary, data, mode=_READ_ONLY)

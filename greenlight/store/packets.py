@@ -82,14 +82,12 @@ def write_packet(  # noqa: PLR0913 - what a commit is made of
         UsageError: The author cannot stand in a commit.
         StoreError: IO_NOSPACE, IO_FAILED, STORE_DAMAGED; unreachable objects may remain.
     """
-    blobs = {
-        f"{folder}/{path}": bytes.fromhex(store.objects.write("blob", data))
-        for folder, group in (("packet", files), ("seal", seal))
-        for path, data in group.items()
-    }
-    tree = ""
-    for _, body in tree_objects(blobs, store.object_format):  # children first, the root last
-        tree = store.objects.write("tree", body)
+    contents = {f"packet/{path}": data for path, data in files.items()}
+    contents |= {f"seal/{path}": data for path, data in seal.items()}
+    oids = store.objects.write_many([("blob", data) for data in contents.values()])
+    blobs = dict(zip(contents, map(bytes.fromhex, oids), strict=True))
+    trees = [("tree", body) for _, body in tree_objects(blobs, store.object_format)]
+    tree = store.objects.write_many(trees)[-1]  # children first, the root last
     commit = write_commit(store, tree, (), signer=signer, author=author, time=time, message=message)
     store.objects.flush()
     return commit
