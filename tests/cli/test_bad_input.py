@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from greenlight.codes import Code
 from tests.cli.conftest import World, bytes_of, git
 
 USAGE, MALFORMED, UNAVAILABLE, REFUSED = 64, 65, 69, 77
@@ -301,7 +302,7 @@ def test_an_interrupted_run(broken: World, lane: Callable[..., Path]) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.startswith("greenlight: error: INTERRUPTED: ")
+    assert err.startswith(f"greenlight: error: {Code.INTERRUPTED}: ")
     assert "Traceback" not in err
     assert broken.ok("log", "--json").json["packets"][0]["state"] == "ABANDONED"
 

@@ -12,6 +12,7 @@ import pytest
 
 from greenlight.cli import program
 from greenlight.cli.commands import log
+from greenlight.codes import Code
 from tests.cli.conftest import World
 
 
@@ -113,7 +114,7 @@ def test_a_bug_is_one_line(
     monkeypatch.setattr(log, "run", crash)
     assert program.run(["log"]) == 70
     err = capsys.readouterr().err
-    assert err.startswith("greenlight: error: INTERNAL: ZeroDivisionError: one\\nline\n")
+    assert err.startswith(f"greenlight: error: {Code.INTERNAL}: ZeroDivisionError: one\\nline\n")
     assert "Traceback" not in err
     monkeypatch.setenv("GREENLIGHT_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
