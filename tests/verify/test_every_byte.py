@@ -33,7 +33,7 @@ from tests.flipping import (
 from tests.vector_reader import PacketVector, below, files_of
 
 PATHS = sorted(below(files_of(GOOD), "packet"))
-SMALL = 4096  # bytes of a file of which every byte is flipped
+SMALL = 1024  # bytes of a file of which every byte is flipped
 STRIDE = 13  # through the others: no multiple of a line, a digest or a block
 OTHER_BYTES = (b"\x00", b"\n", b" ", b"\xff")
 
