@@ -180,7 +180,8 @@ def _public_path(path: Path) -> Path:
 
 def _read(path: Path, limit: int, missing: Code) -> bytes:
     pieces = bytearray()
-    path = path.resolve()  # people link their keys; what is read is the file behind the link
+    # People link their keys; what is read is the file behind the link.
+    path = Path(os.path.realpath(path))
     if not path.exists():
         hint = "greenlight keys new, or name one: --signing-key FILE"
         raise StoreError(
