@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from greenlight.cli.arguments import choices_of, parser_for
+from greenlight.cli.declared import DECLARED
 from greenlight.cli.table import COMMANDS, COMMON, GROUPS
 
 Candidate = tuple[str, str]
@@ -74,23 +74,25 @@ def _members(group: str) -> list[str]:
 def _of_command(
     command: str, before: list[str], last: str, store: Path | None
 ) -> Iterator[Candidate]:
-    parser = parser_for(command)
-    waiting = parser.options.get(before[-1]) if before else None
-    if waiting is not None and not waiting.is_flag:
-        yield from ((choice, "") for choice in choices_of(waiting))
+    params = DECLARED[command]
+    options = {name: p for p in params if p.option for name in (p.option, p.short) if name}
+    waiting = options.get(before[-1]) if before else None
+    if waiting is not None and waiting.kind != "flag":
+        yield from ((choice, "") for choice in waiting.choices)
         return
+    places = [param for param in params if not param.option]
     given = sum(not word.startswith("-") for word in before)
-    place = parser.places[given] if given < len(parser.places) else None
+    place = places[given] if given < len(places) else None
     if place is not None and place.name in {"packet", "other"}:
         yield from _packets(store, last)
     elif place is not None and place.name == "name":
         yield from ((name, "") for name in _schemas())
     elif place is not None:
-        yield from ((choice, "") for choice in choices_of(place))
+        yield from ((choice, "") for choice in place.choices)
     if last.startswith("-") or place is None:
-        for name, option in parser.options.items():
+        for name, option in options.items():
             if name.startswith("--"):
-                yield name, option.help or ""
+                yield name, option.help
 
 
 def _packets(store: Path | None, last: str) -> list[Candidate]:

@@ -11,10 +11,11 @@ from importlib import import_module
 
 from greenlight import __version__
 from greenlight.cli.answer import Answer
-from greenlight.cli.arguments import parser_for
 from greenlight.cli.exit_codes import Exit, exit_code_for
+from greenlight.cli.plain import read_plain
 from greenlight.cli.table import COMMANDS, COMMON, GROUPS
 from greenlight.cli.terminal import print_answer, print_error, print_failure, write_out
+from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, RefusedError, StoreError, UsageError
 
@@ -90,11 +91,17 @@ def _no_such(name: str) -> str:
 def _carry_out(command: str, words: list[str]) -> int:
     if command not in COMMANDS:
         return _help(command, words)
-    parser = parser_for(command)
-    if any(word in _HELP for word in words[: _end_of_options(words)]):
-        write_out(parser.format_help().encode("utf-8"))
-        return Exit.OK
-    arguments = parser.parse_args(words)
+    arguments = read_plain(command, words)
+    if arguments is None:
+        # Loaded here: most command lines are plain, and typer is a third of a short command.
+        from greenlight.cli.arguments import parser_for  # noqa: PLC0415
+
+        parser = parser_for(command)
+        if any(word in _HELP for word in words[: _end_of_options(words)]):
+            write_out(parser.format_help().encode("utf-8"))
+            return Exit.OK
+        arguments = parser.parse_args(words)
+    _require_one_subject(command, arguments)
     gc.disable()  # importing makes many objects, and none of them is garbage
     known = COMMANDS[command]
     module = import_module(f"greenlight.cli.commands.{known.module}")
@@ -102,6 +109,14 @@ def _carry_out(command: str, words: list[str]) -> int:
     answer: Answer = getattr(module, known.function)(arguments)
     print_answer(command, answer, as_json=arguments.json)
     return answer.exit
+
+
+def _require_one_subject(command: str, arguments: Values) -> None:
+    """Refuse ``verify`` of nothing, and of a packet and everything at once."""
+    if command == "verify" and arguments.all == bool(arguments.packet):
+        raise UsageError(
+            Code.USAGE, "verify takes a PACKET or --all", hint="greenlight verify --help"
+        )
 
 
 def _end_of_options(words: list[str]) -> int:

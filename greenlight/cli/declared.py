@@ -1,0 +1,202 @@
+"""What each command takes: one table for parsing, help and completion.
+
+Two readers share it.  ``plain`` reads a command line that is spelled plainly, in no time;
+``arguments`` hands everything else to typer: help, mistakes, ``--name=value``, options run
+together.  A test holds that both give the same values (docs/adr/0017).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+MAX_COUNT = 9_999_999  # seven digits: a number a person means
+PACKET = "an id, a unique prefix of one (4 characters or more), a tree, a commit, or a folder"
+
+
+class Param(NamedTuple):
+    """One word or option.
+
+    Attributes:
+        name: The attribute that its value becomes.
+        kind: flag, text, path, count, or word (one of ``choices``).
+        help: One line.
+        option: Its long spelling; empty where it is a word without a name.
+        short: Its short spelling, where it has one.
+        metavar: What stands for its value.
+        default: Its value where it is not given; a required one has none.
+        required: Whether it must be given.
+        repeat: Whether it may be given more than once; its value is then a list or None.
+        choices: The words that it may be.
+    """
+
+    name: str
+    kind: str
+    help: str
+    option: str = ""
+    short: str = ""
+    metavar: str | None = None
+    default: object = None
+    required: bool = False
+    repeat: bool = False
+    choices: tuple[str, ...] = ()
+
+
+def _flag(option: str, about: str) -> Param:
+    return Param(option[2:].replace("-", "_"), "flag", about, option, default=False)
+
+
+def _word(
+    name: str, metavar: str, about: str, *, kind: str = "text", optional: bool = False
+) -> Param:
+    shown = f"[{metavar}]" if optional else metavar
+    return Param(name, kind, about, metavar=shown, required=not optional)
+
+
+def _option(  # noqa: PLR0913 - the columns of the table
+    option: str,
+    metavar: str | None,
+    about: str,
+    *,
+    kind: str = "text",
+    default: object = None,
+    short: str = "",
+    repeat: bool = False,
+    required: bool = False,
+    choices: tuple[str, ...] = (),
+) -> Param:
+    name = option[2:].replace("-", "_")
+    return Param(name, kind, about, option, short, metavar, default, required, repeat, choices)
+
+
+_COMMON = (
+    _option("--store", "DIR", "the store (default: the repository around)", kind="path"),
+    _option(
+        "--signing-key",
+        "FILE",
+        "private key to sign with (default: $GREENLIGHT_KEY, the key of `keys new`,"
+        " ~/.ssh/id_ed25519)",
+        kind="path",
+    ),
+    _flag("--json", "print one JSON object"),
+)
+# Whom the user trusts; without any of them, what is pinned in the store.
+_TRUST = (
+    _option("--trust-root", "DIGEST", "trust the trust root of this digest"),
+    _option("--allowed-signers", "FILE", "trust these keys, as ssh-keygen reads them", kind="path"),
+    _option("--key", "FILE", "trust this public key, or allowed_signers file", kind="path"),
+)
+_PACKET = _word("packet", "PACKET", PACKET)
+
+DECLARED: Final[dict[str, tuple[Param, ...]]] = {
+    name: (*params, *_COMMON)
+    for name, params in {
+        "init": (
+            _option("--trust", "DIGEST", "pin the ledger that begins with this trust root"),
+            _option("--ledger-ref", "REF", "ref of the ledger (default: refs/greenlight/ledger)"),
+        ),
+        "keys new": (
+            _word(
+                "file", "FILE", "where to (default: in your settings)", kind="path", optional=True
+            ),
+            _option("--comment", "TEXT", "what people call the key", default=""),
+            _flag(
+                "--passphrase",
+                "protect it: asked for on the terminal, or $GREENLIGHT_PASSPHRASE_FILE",
+            ),
+        ),
+        "keys show": (
+            _word(
+                "file", "FILE", "key file (default: the signing key)", kind="path", optional=True
+            ),
+        ),
+        "run": (
+            _word("lane", "LANE.yaml", "the lane file", kind="path"),
+            _flag("--plan", "only show what would happen, and what blocks it"),
+            _option("--grant", "ID", "the grant to use", default=""),
+        ),
+        "seal": (
+            _word("folder", "DIR", "the evidence", kind="path"),
+            _option("--lane", "SLUG", "file it under this (default: DIR's name)", default=""),
+        ),
+        "log": (
+            _flag("--entries", "every entry of the ledger too"),
+            _option("--limit", "N", "at most N lines", kind="count", short="-n"),
+        ),
+        "show": (
+            _PACKET,
+            _word("document", "DOC", "a file of it, to be printed", optional=True),
+        ),
+        "diff": (_PACKET, _word("other", "OTHER", "likewise")),
+        "verify": (
+            _word("packet", "PACKET", PACKET, optional=True),
+            _flag("--all", "every packet, shelf and record"),
+            _flag("--lineage", "also the packets that it depends on"),
+            _flag("--unsigned-ok", "let an unknown signer pass: integrity alone"),
+            _option(
+                "--require",
+                None,
+                "clean: the status must be APPLIED_CLEAN too",
+                kind="word",
+                choices=("clean",),
+            ),
+            *_TRUST,
+        ),
+        "rerun": (
+            _PACKET,
+            _flag("--unsafe-unconfined", "run a stranger's steps although nothing confines them"),
+            *_TRUST,
+        ),
+        "checkout": (_PACKET, _word("folder", "DIR", "new or empty", kind="path")),
+        "grant issue": (
+            _word("key", "KEY.pub", "public key of who may run", kind="path"),
+            _option("--lane", "SLUG", "the lane (default: every lane)", default="*"),
+            _option(
+                "--mode",
+                None,
+                "repeatable (default: staging)",
+                kind="word",
+                repeat=True,
+                choices=("dry_run", "staging", "prod"),
+            ),
+            _option(
+                "--operation",
+                "NAME",
+                "repeatable; resolve:ID lifts a blocker (default: every tool the lane names)",
+                repeat=True,
+            ),
+            _option("--uses", "N", "how many runs (default: 1)", kind="count", default=1),
+            _option("--days", "N", "how long (default: 30)", kind="count", default=30),
+            _option("--id", "ID", "its id (default: a new one)", default=""),
+            _option("--authority", "LABEL", "label of the authority"),
+            _option("--delegation", "LABEL", "label of the delegation"),
+        ),
+        "grant show": (),
+        "trust add": (
+            _word("key", "KEY.pub", "public key", kind="path"),
+            _option(
+                "--role",
+                None,
+                "repeatable",
+                kind="word",
+                repeat=True,
+                required=True,
+                choices=("owner", "executor", "reviewer"),
+            ),
+        ),
+        "trust show": (),
+        "schema": (
+            _word("name", "NAME", "(default: list the names)", optional=True),
+            _option("--check", "FILE", "check a file against it", kind="path"),
+        ),
+        "completion": (
+            Param(
+                "shell",
+                "word",
+                "the shell",
+                metavar="bash|zsh|fish",
+                required=True,
+                choices=("bash", "zsh", "fish"),
+            ),
+        ),
+    }.items()
+}
