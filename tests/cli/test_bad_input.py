@@ -10,11 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing import Event, Process
 from pathlib import Path
 
 import pytest
 
+from greenlight.cli import program
 from greenlight.codes import Code
 from tests.cli.conftest import World, bytes_of, git
 
@@ -212,25 +212,30 @@ def test_a_secret_is_not_shown(untouched: World, tmp_path: Path) -> None:
     assert "IOSFODNN7" not in done.err + done.out
 
 
-def _write_on(path: str, over: object) -> None:
-    with Path(path).open("ab") as file:
-        while not over.is_set():
-            file.write(b"x")
-            file.flush()
-
-
-def test_a_file_that_changes_while_it_is_hashed(untouched: World, tmp_path: Path) -> None:
-    """What was read then is nobody's evidence."""
+def test_a_file_that_changes_while_it_is_hashed(
+    untouched: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was read then is nobody's evidence.  In this process, to write at the right moment."""
     folder = shutil.copytree(untouched.evidence, tmp_path / "evidence")
-    (folder / "growing.log").write_bytes(bytes(8 << 20))
-    over = Event()
-    writer = Process(target=_write_on, args=(str(folder / "growing.log"), over))
-    writer.start()
-    try:
-        assert untouched("seal", folder).refused(UNAVAILABLE, "FILE_CHANGED")
-    finally:
-        over.set()
-        writer.join()
+    read = os.readv
+
+    def written_meanwhile(descriptor: int, buffers: list[memoryview]) -> int:
+        with (folder / "result.txt").open("ab") as file:
+            file.write(b"x")
+        return read(descriptor, buffers)
+
+    monkeypatch.chdir(untouched.repo)
+    for name, value in untouched.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(os, "readv", written_meanwhile)
+    code = program.run(["seal", str(folder), "--signing-key", str(untouched.key)])
+    monkeypatch.undo()
+    err = capsys.readouterr().err
+    assert (code, err.split(": ")[2]) == (UNAVAILABLE, "FILE_CHANGED"), err
 
 
 # --- lanes
