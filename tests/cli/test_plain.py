@@ -11,9 +11,44 @@ from greenlight.cli.declared import DECLARED
 from greenlight.cli.plain import read_plain
 from greenlight.cli.table import COMMANDS
 
-WORDS = st.sampled_from(
-    "a x/y.yaml sha256:0 1 42 0 99999999 clean owner staging bash é - -- --json --store --all --key"
-    " --mode --role --plan --nothing -n --limit --uses --lane --store=x --require --operation".split()
+WORDS = (
+    st.sampled_from(
+        [
+            "a",
+            "x/y.yaml",
+            "sha256:0",
+            "1",
+            "42",
+            "0",
+            "99999999",
+            "clean",
+            "owner",
+            "staging",
+            "bash",
+        ]
+    )
+    .flatmap(
+        lambda word: st.sampled_from(
+            [
+                word,
+                "é",
+                "-",
+                "--",
+                "--json",
+                "--store",
+                "--all",
+                "--key",
+                "--mode",
+                "--role",
+                "--plan",
+            ]
+        )
+    )
+    .flatmap(
+        lambda word: st.sampled_from(
+            [word, "--nothing", "-n", "--limit", "--uses", "--lane", "--store=x", "--require"]
+        )
+    )
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,9 +103,7 @@ def test_files_are_left_to_the_shell() -> None:
 def test_a_script_is_what_its_shell_reads(world: World, shell: str) -> None:
     """The shell itself finds no fault with the script's syntax."""
     script = world.ok("completion", shell).out
-    program = shutil.which(shell)
-    if program is None:  # not a second reader, so nobody must install three shells
-        pytest.skip(f"{shell} is not installed")
+    program = need(shell)
     done = subprocess.run(
         [program, "--no-execute" if shell == "fish" else "-n"],
         input=script,
