@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.lanes_helper import Bench
+from tests.store.conftest import git
+
+__all__ = ["bench", "git"]
 
 
 @pytest.fixture
