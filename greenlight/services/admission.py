@@ -31,7 +31,7 @@ from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.scanning import scanner_of
 from greenlight.services.sources import Content, Sources
 from greenlight.verify.derive.checked import ticket_names
-from greenlight.verify.derive.execution_plan import derive_execution_plan
+from greenlight.verify.derive.execution_plan import covers, operations_of
 from greenlight.verify.lane import check_lane
 from greenlight.verify.secrets import Scanner
 
@@ -350,7 +350,10 @@ def _authority(
         Code.DELEGATION_MISSING, where, f"a grant of {lane.authority} for {lane.lane}", "none"
     )
     for held in fitting:
-        problem, use = _usable(held.grant, lane, request.at, state)
+        # Ledger time is the greater of the last and one's own: a grant that was just given by
+        # somebody whose clock is a little ahead has begun.
+        at = max(request.at, state.time or request.at)
+        problem, use = _usable(held.grant, lane, at, state)
         if problem is None:
             return held, use, []
         wrong = problem
@@ -367,9 +370,8 @@ def _usable(
     if not grant.is_in_force(at):
         expected = f"{grant.not_before} to {grant.expires}"
         return Finding(Code.GRANT_EXPIRED, where, expected, format_seconds(at)), 0
-    called = {step.tool for step in derive_execution_plan(lane).steps if step.tool}
-    wanted = called | {f"resolve:{name}" for name in lane.resolves}
-    missing = sorted(name for name in wanted if not _covers(grant, name))
+    wanted = operations_of(lane)
+    missing = sorted(name for name in wanted if not covers(grant.operations, name))
     if missing:
         lifting = [name for name in missing if name.startswith("resolve:")]
         code = Code.BLOCKER_NOT_RESOLVABLE if lifting else Code.TOOL_NOT_ALLOWED
@@ -380,10 +382,3 @@ def _usable(
     if not use:
         return Finding(Code.GRANT_USED_UP, where, f"one of {grant.max_uses} uses", "none left"), 0
     return None, use
-
-
-def _covers(grant: Grant, operation: str) -> bool:
-    # `*` is every tool operation that the lane names, never the lifting of a blocker.
-    if operation in grant.operations:
-        return True
-    return "*" in grant.operations and not operation.startswith("resolve:")
