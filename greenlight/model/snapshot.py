@@ -157,11 +157,12 @@ def diff(before: Snapshot, after: Snapshot) -> tuple[Mutation, ...]:
     for path in sorted(before.states.keys() | after.states.keys()):
         old, new = before.get(path), after.get(path)
         if old != new or old.unread:
-            mutations.append(Mutation(path, _change(old, new), old, new))
+            mutations.append(Mutation(path, change_word(old, new), old, new))
     return tuple(mutations)
 
 
-def _change(old: FileState, new: FileState) -> str:
+def change_word(old: FileState, new: FileState) -> str:
+    """Return what a change from ``old`` to ``new`` is called."""
     if old.kind == "absent":
         return "created"
     if new.kind == "absent":

@@ -32,7 +32,6 @@ from greenlight.model.documents.lineage import Presence
 from greenlight.model.documents.publication import PublishedRow
 from greenlight.model.evidence import Evidence
 from greenlight.model.lane import Lane, Step
-from greenlight.model.surface import matches
 from greenlight.model.words import Status
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import format_seconds
@@ -230,7 +229,7 @@ class _Run:
         surface = staging.surface_of(step)
         rows: list[PublishedRow] = []
         for path in staging.changed():
-            if not matches(surface.path, path) or not staging.is_file_change(path):
+            if not staging.is_published(path, surface):
                 continue
             rows.append(publish_change(step, surface, path, staging, self.folder))
             if rows[-1].code:

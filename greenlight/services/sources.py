@@ -22,7 +22,6 @@ from greenlight.primitives.limits import MAX_DOCUMENT_BYTES, MAX_PACKET_BYTES, M
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
 
-FOLDER_MODE = "0755"
 # Of one file in workspace.json: its digest, mode and length, and its path twice, escaped.
 _ROW_BYTES, _PATH_FACTOR = 300, 4
 
@@ -96,10 +95,10 @@ def load_sources(folder: Path, lane: Lane) -> Sources:
 
 def _require_packable(sources: Sources) -> None:
     kept = source_artifacts(sources)
-    for path in kept:
+    under = [f"artifacts/workspace/{path}" for path in sources.folders]
+    for path in (*kept, *under):
         if (problem := path_problem(path)) is not None:
             raise RefusedError(problem, f"{escape(path)}: {problem.meaning}")
-    under = [f"artifacts/workspace/{path}" for path in sources.folders]
     both = next((path for path in under if path in kept), None)
     if both is not None:
         raise RefusedError(Code.PATH_COLLISION, f"{escape(both)} would be a file and a folder")

@@ -28,10 +28,10 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.services.admission import names_ticket
 from greenlight.services.looking import OUTPUTS, Seen, look_at
-from greenlight.services.sources import FOLDER_MODE, Content, Sources
+from greenlight.services.sources import Content, Sources
 from greenlight.verify.derive.checked import ticket_names
-from greenlight.verify.derive.execution_plan import argv_of
-from greenlight.verify.lane import UPLOAD
+from greenlight.verify.derive.execution_plan import argv_of, tool_of
+from greenlight.verify.observed import FOLDER_MODE
 from greenlight.verify.scope import covering_surface
 from greenlight.verify.secrets import Scanner
 
@@ -130,7 +130,7 @@ class Staging:
 
     def record_publication(self, step: Step) -> None:
         """Record the tool operation that a publish step is (001:38)."""
-        self.call(step, step.tool or UPLOAD, self.surface_of(step).path)
+        self.call(step, tool_of(step), self.surface_of(step).path)
 
     def surface_of(self, step: Step) -> AllowedSurface:
         """Return the surface that a publish step publishes."""
@@ -243,10 +243,11 @@ class Staging:
             return None
         return Content(self._seen.content[path], state.mode)
 
-    def is_file_change(self, path: str) -> bool:
-        """Report whether a change made, changed or deleted a file; folders follow files."""
+    def is_published(self, path: str, surface: AllowedSurface) -> bool:
+        """Report whether ``surface`` covers the change of a file; folders follow files."""
         change = self._seen.changes[path]
-        return "file" in (change.before.kind, change.after.kind)
+        is_file = "file" in (change.before.kind, change.after.kind)
+        return is_file and self._surface_id(path) == surface.id
 
     def on_disk(self, path: str) -> FileState:
         """Return what stood at ``path`` where it was read, with the mode it had there."""

@@ -8,25 +8,26 @@ APPLIED must carry besides: a STOPPED packet may tell honestly that none of it h
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from greenlight.codes import Code
-from greenlight.model.documents.execution_log import StepState
 from greenlight.model.documents.words import Result
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
-from greenlight.model.lane import Lane
+from greenlight.model.lane import InputKind, Lane
 from greenlight.model.packet import ARTIFACTS, FileFact
-from greenlight.model.snapshot import FileState, Snapshot, SnapshotProblem
+from greenlight.model.snapshot import ABSENT
 from greenlight.model.surface import SurfaceVerdict
 from greenlight.model.words import Status, packet_id
 from greenlight.primitives.text import escape
 from greenlight.verify.derive.checked import changed_paths, due_publications
-from greenlight.verify.derive.execution_plan import derive_execution_plan
+from greenlight.verify.derive.execution_plan import covers, operations_of
 from greenlight.verify.derive.packet import Derived
 from greenlight.verify.gate import PASS
 from greenlight.verify.lane import check_lane
+from greenlight.verify.observed import beginning, verify_observed
 from greenlight.verify.probe_classes import ACCEPTED, PROBES
-from greenlight.verify.rollback import verify_rollback
+from greenlight.verify.rollback import show, verify_rollback
 
 # From the least to the most that is claimed.
 _RANK = {
@@ -57,8 +58,7 @@ def verify_consistency(
     return [
         *_one_run(evidence),
         *_authority(evidence),
-        *_log(evidence),
-        *_snapshots(evidence),
+        *verify_observed(evidence),
         *_artifacts(evidence, files),
         *_secrets(evidence, files),
         *_lineage(evidence),
@@ -112,6 +112,11 @@ def _authority(evidence: Evidence) -> Iterator[Finding]:
     for pointer, expected, found in checks:
         if expected != found:
             yield Finding(Code.AUTHORITY_MISMATCH, f"{where}#{pointer}", expected, found)
+    for operation in sorted(operations_of(lane)):
+        # Of a blocker that nobody let it resolve, step 10 speaks.
+        if not operation.startswith("resolve:") and not covers(lock.operations, operation):
+            found = ", ".join(lock.operations) or "none"
+            yield Finding(Code.AUTHORITY_MISMATCH, f"{where}#/operations", operation, found)
     for link, following in zip(lock.chain, lock.chain[1:], strict=False):
         if link.taker != following.giver:
             code = Code.AUTHORITY_MISMATCH
@@ -131,63 +136,14 @@ def _since(begins: str, opened: str) -> str:
     return f"by {opened}" if begins <= opened else begins
 
 
-def _log(evidence: Evidence) -> Iterator[Finding]:
-    from_plan = [step.id for step in derive_execution_plan(evidence.lane).steps]
-    rows = evidence.log.steps
-    where = "execution-log.json#/steps"
-    if [row.step for row in rows] != from_plan:
-        found = ", ".join(row.step for row in rows) or "nothing"
-        yield Finding(Code.LOG_ORDER, where, ", ".join(from_plan), found)
-    stopped = False
-    last = evidence.header.opened_at
-    for index, row in enumerate(rows):
-        if stopped and row.state is not StepState.NOT_REACHED:
-            expected = "not_reached after a step that is not done"
-            yield Finding(Code.LOG_ORDER, f"{where}/{index}/state", expected, row.state.value)
-        stopped = stopped or row.state is not StepState.DONE
-        if row.started_at < last:
-            expected = f"not before {last}"
-            yield Finding(Code.LOG_ORDER, f"{where}/{index}/started_at", expected, row.started_at)
-        last = max(last, row.started_at)
-    if evidence.header.sealed_at < last:
-        sealed = evidence.header.sealed_at
-        yield Finding(Code.LOG_ORDER, "header.json#/sealed_at", f"not before {last}", sealed)
-
-
-def _snapshots(evidence: Evidence) -> Iterator[Finding]:
-    """Compute the snapshots again: a change that nobody listed shows in the digest."""
-    outcomes, proof = evidence.outcomes, evidence.rollback
-    states = {path: FileState("directory", "0755") for path in evidence.workspace.folders}
-    for file in evidence.workspace.files:
-        states[file.path] = FileState("file", file.mode, file.bytes, file.digest)
-    before = str(Snapshot(states).digest)
-    for row in outcomes.mutations:
-        states[row.path] = row.after
-    there = {path: state for path, state in states.items() if state.kind != "absent"}
-    problems = tuple(_problem(name) for name in outcomes.refused_names)
-    after = str(Snapshot(there, problems).digest)
-    checks = [
-        ("outcomes.json#/before", before, outcomes.before),
-        ("outcomes.json#/after", after, outcomes.after),
-    ]
-    if proof.reached:
-        checks += [
-            ("rollback-proof.json#/before", before, proof.before),
-            ("rollback-proof.json#/applied", after, proof.applied),
-        ]
-    for where, expected, found in checks:
-        if expected != found:
-            yield Finding(Code.SNAPSHOT_DIFFERS, where, expected, found)
-
-
-def _problem(name: str) -> SnapshotProblem:
-    path, _, code = name.rpartition(" (")
-    return SnapshotProblem(path, code.removesuffix(")"))
-
-
 def _artifacts(evidence: Evidence, files: Mapping[str, FileFact]) -> Iterator[Finding]:
     named: set[str] = set()
-    withheld = set(evidence.scan.withheld)
+    # Only a secret is a reason to leave something out.
+    withheld = {hit.path for hit in evidence.scan.hits if hit.path.startswith(ARTIFACTS)}
+    if evidence.scan.withheld != tuple(sorted(withheld)):
+        where = "secret-scan.json#/withheld"
+        shown = (", ".join(sorted(withheld)), ", ".join(evidence.scan.withheld))
+        yield Finding(Code.ARTIFACT_MISSING, where, shown[0] or "none", shown[1] or "none")
     for where, path, digest, size in named_artifacts(evidence):
         named.add(path)
         fact = files.get(path)
@@ -254,6 +210,12 @@ def _preflight(derived: Derived) -> Iterator[Finding]:
             where = f"preflight.json#/inputs/{index}"
             found = row.found or "nothing"
             yield Finding(Code.PREFLIGHT_MISMATCH, where, row.expected, found, row.name)
+    for index, wanted in enumerate(derived.evidence.lane.inputs[: len(rows)]):
+        # Whoever says that an input was right has kept what was read.
+        kept = "" if wanted.kind is InputKind.PACKET else f"artifacts/inputs/{wanted.path}"
+        if rows[index].artifact != kept:
+            where, found = f"preflight.json#/inputs/{index}/artifact", rows[index].artifact
+            yield Finding(Code.PREFLIGHT_MISMATCH, where, kept or "none", found or "none")
 
 
 def _scope(evidence: Evidence, derived: Derived) -> Iterator[Finding]:
@@ -273,12 +235,16 @@ def _scope(evidence: Evidence, derived: Derived) -> Iterator[Finding]:
 
 def _pins(evidence: Evidence) -> Iterator[Finding]:
     seen = {row.name: row for row in evidence.pins.pins}
+    there = {file.path for file in evidence.workspace.files}
     for index, pin in enumerate(evidence.lane.pins):
         row = seen.get(pin.name)
         found = row.after if row else ""
         if row is None or not row.before == row.after == pin.digest:
             where = f"pins.json#/pins/{index}"
             yield Finding(Code.PIN_CHANGED, where, pin.digest, found or "nothing", pin.name)
+        elif pin.path not in there or pin.path in changed_paths(evidence):
+            where = f"pins.json#/pins/{index}/path"
+            yield Finding(Code.PIN_CHANGED, where, "a file that stayed", pin.path, pin.name)
 
 
 def _gate(derived: Derived) -> Iterator[Finding]:
@@ -312,11 +278,23 @@ def _probes(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _publication(evidence: Evidence) -> Iterator[Finding]:
+    due, states = due_publications(evidence), beginning(evidence.workspace)
     made = {(row.step, row.path) for row in evidence.publication.published}
-    for step, path in sorted(due_publications(evidence) - made):
-        where = "publication.json#/published"
+    where = "publication.json#/published"
+    for step, path in sorted(due.keys() - made):
         yield Finding(Code.PUBLICATION_DIFFERS, where, f"a row of {step} for {path}", "none", path)
     for index, row in enumerate(evidence.publication.published):
+        surface = due.pop((row.step, row.path), None)
+        if surface is None:
+            expected = "a change that the step publishes, once"
+            yield Finding(Code.PUBLICATION_DIFFERS, f"{where}/{index}", expected, row.path)
+            continue
+        # The mode on the disk that it came from is the target's own.
+        before = replace(states.get(row.path, ABSENT), mode=row.before.mode)
+        if (row.surface, row.change, row.before) != (surface.id, surface.change, before):
+            expected = f"{surface.change.value} of {surface.id}, from {show(before)}"
+            found = f"{row.change.value} of {row.surface}, from {show(row.before)}"
+            yield Finding(Code.PUBLICATION_DIFFERS, f"{where}/{index}", expected, found, row.path)
         if row.read_back != row.published or row.code:
             where = f"publication.json#/published/{index}/read_back"
             found = row.code or row.read_back.digest or row.read_back.kind
@@ -325,15 +303,16 @@ def _publication(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _tickets(evidence: Evidence) -> Iterator[Finding]:
-    tickets = evidence.tickets
+    tickets, states = evidence.tickets, beginning(evidence.workspace)
     for name in tickets.collisions:
         where = "reserved-tickets.json#/collisions"
         yield Finding(Code.TICKET_COLLISION, where, "a free ticket", name)
     for index, row in enumerate(tickets.registry):
-        if row.before != row.after or not row.before:
+        was = states.get(row.path, ABSENT).digest
+        if not was == row.before == row.after or not was:
             where = f"reserved-tickets.json#/registry/{index}"
             found = row.after or "nothing"
-            yield Finding(Code.REGISTRY_CHANGED, where, row.before or "a digest", found, row.path)
+            yield Finding(Code.REGISTRY_CHANGED, where, was or "a digest", found, row.path)
 
 
 def _blockers(evidence: Evidence) -> Iterator[Finding]:

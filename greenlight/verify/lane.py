@@ -36,9 +36,9 @@ from greenlight.model.lane import (
 from greenlight.model.surface import REJECTS, Change, SurfaceClass, tool_matches
 from greenlight.model.words import Mode
 from greenlight.primitives.packet_path import collisions, path_problem
+from greenlight.verify.derive.execution_plan import tool_of
 from greenlight.verify.derive.scope_lock import contradictions, isolated, overlap
 
-UPLOAD = "upload_document"  # the tool operation that publishing is (001:38)
 MAX_TICKETS = 1024  # as model.kinds: a range is claimed key by key in one ledger entry
 
 
@@ -159,8 +159,12 @@ def _steps(lane: Lane) -> Iterator[Finding]:  # 3
             yield _malformed(f"{where}/shell", "a command beside it", "none")
         if step.builtin is Builtin.PUBLISH:
             yield from _publishing(lane, step, where)
-        elif step.document:
+            continue
+        if step.document:
             yield _malformed(f"{where}/document", "none, but for publish", repr(step.document))
+        if step.builtin and step.tool:
+            expected = "none, but for a command or publish"
+            yield _malformed(f"{where}/tool", expected, repr(step.tool))
 
 
 def _command_lists(lane: Lane) -> Iterator[Finding]:  # 3
@@ -238,7 +242,7 @@ def _vectors(lane: Lane) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _tools(lane: Lane) -> Iterator[Finding]:  # 6
     for i, step in enumerate(lane.steps):
-        tool = UPLOAD if step.builtin is Builtin.PUBLISH and not step.tool else step.tool
+        tool = tool_of(step)
         if not tool:
             continue
         where = f"/steps/{i}/tool"

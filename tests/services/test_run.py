@@ -177,7 +177,9 @@ def test_a_pin_that_changed_although_nothing_else_did_is_its_own_code(bench, mon
     """The scope is checked first; were it blind, the pin would still stop the lane."""
     bench.write("kb/pin.md", "pinned\n")
     pin = {"name": "P", "path": "kb/pin.md", "rule": "full-normalized-content"}
-    monkeypatch.setattr("greenlight.services.staging.covering_surface", lambda *_, **__: "GREETING")
+    for module in ("services.staging", "verify.observed"):
+        name = f"greenlight.{module}.covering_surface"
+        monkeypatch.setattr(name, lambda *_, **__: "GREETING")
     wanted = lane(
         workspace=[{"source": "kb", "at": "kb"}],
         pins=[pin | {"digest": digest("pinned\n")}],

@@ -31,6 +31,7 @@ from greenlight.model.documents.rollback_proof import ProductionRollback
 from greenlight.model.documents.words import Result
 from greenlight.model.evidence import Evidence
 from greenlight.model.lane import (
+    AllowedSurface,
     Builtin,
     Input,
     InputKind,
@@ -42,7 +43,6 @@ from greenlight.model.lane import (
     Undo,
 )
 from greenlight.model.snapshot import FileState
-from greenlight.model.surface import matches
 from greenlight.verify.probe_classes import ACCEPTED, PROBES
 from greenlight.verify.rollback import verify_rollback
 
@@ -186,7 +186,7 @@ def derive_publication(evidence: Evidence) -> Publication:
         replace(row, result=Result.of(_is_published(row, applied.get(row.path))))
         for row in evidence.publication.published
     )
-    due = due_publications(evidence) - {(row.step, row.path) for row in rows}
+    due = due_publications(evidence).keys() - {(row.step, row.path) for row in rows}
     good = not due and all(row.result is Result.PASS for row in rows)
     return Publication(published=rows, result=Result.of(good))
 
@@ -200,16 +200,19 @@ def _is_published(row: PublishedRow, applied: FileState | None) -> bool:
     return proven and row.read_back == row.published and not row.code
 
 
-def due_publications(evidence: Evidence) -> set[tuple[str, str]]:
-    """Return (step, path) of every file that the plan lets leave the workspace."""
+def due_publications(evidence: Evidence) -> dict[tuple[str, str], AllowedSurface]:
+    """Return every file that the plan lets leave the workspace, by (step, path).
+
+    A step publishes what its own surface covers, and nothing that another one does.
+    """
     surfaces = {surface.id: surface for surface in evidence.lane.allowed}
+    steps = {
+        step.touches[0]: step.id for step in evidence.lane.steps if step.builtin is Builtin.PUBLISH
+    }
     return {
-        (step.id, row.path)
-        for step in evidence.lane.steps
-        if step.builtin is Builtin.PUBLISH
+        (steps[row.surface], row.path): surfaces[row.surface]
         for row in evidence.outcomes.mutations
-        if "file" in (row.before.kind, row.after.kind)
-        and matches(surfaces[step.touches[0]].path, row.path)
+        if row.surface in steps and "file" in (row.before.kind, row.after.kind)
     }
 
 

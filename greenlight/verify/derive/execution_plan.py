@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from greenlight.model.documents.execution_plan import ExecutionPlan, PlannedStep, StepKind
-from greenlight.model.lane import Lane, Step, complete_steps
+from greenlight.model.lane import Builtin, Lane, Step, complete_steps
+
+UPLOAD = "upload_document"  # the tool operation that publishing is (001:38)
 
 
 def derive_execution_plan(lane: Lane) -> ExecutionPlan:
@@ -22,6 +26,27 @@ def argv_of(step: Step) -> tuple[str, ...]:
     if step.shell and step.command:
         return ("/bin/sh", "-c", step.command)
     return step.run
+
+
+def tool_of(step: Step) -> str:
+    """Return the tool operation that a step is; empty where it is none."""
+    return step.tool or (UPLOAD if step.builtin is Builtin.PUBLISH else "")
+
+
+def operations_of(lane: Lane) -> set[str]:
+    """Return every operation that a grant must cover for the lane to run under it."""
+    called = {tool for step in lane.steps if (tool := tool_of(step))}
+    return called | {f"resolve:{name}" for name in lane.resolves}
+
+
+def covers(operations: Collection[str], operation: str) -> bool:
+    """Report whether what was granted covers ``operation``.
+
+    ``*`` is every tool operation that the lane names, never the lifting of a blocker.
+    """
+    if operation in operations:
+        return True
+    return "*" in operations and not operation.startswith("resolve:")
 
 
 def _planned(step: Step) -> PlannedStep:
