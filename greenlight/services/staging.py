@@ -244,10 +244,13 @@ class Staging:
         return Content(self._seen.content[path], state.mode)
 
     def is_published(self, path: str, surface: AllowedSurface) -> bool:
-        """Report whether ``surface`` covers the change of a file; folders follow files."""
+        """Report whether a change is one that ``surface`` covers; folders follow files.
+
+        A link is one, so that it is refused where it would be published, and not passed over.
+        """
         change = self._seen.changes[path]
-        is_file = "file" in (change.before.kind, change.after.kind)
-        return is_file and self._surface_id(path) == surface.id
+        leaves = not {change.before.kind, change.after.kind} <= {"absent", "directory"}
+        return leaves and self._surface_id(path) == surface.id
 
     def on_disk(self, path: str) -> FileState:
         """Return what stood at ``path`` where it was read, with the mode it had there."""

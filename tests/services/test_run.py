@@ -597,6 +597,38 @@ def test_after_a_refused_file_no_other_of_its_surface_leaves(bench):
     assert [bench.read(f"kb/{name}") for name in "abc"] == ["new\n", "theirs", "old\n"]
 
 
+def test_a_link_in_a_published_surface_is_refused(bench):
+    """It would leave the workspace and point anywhere; passing it over would claim too much."""
+    wanted = creating()
+    wanted["steps"][0] = shell("mkdir kb/new; ln -s /etc/passwd kb/new/doc.md")
+    bench.write("kb/doc.md", "doc\n")
+    ran = bench.run(wanted)
+    assert (ran.verdict.report.findings, ran.status) == ((), "STOPPED")
+    assert ran.failed == ("publish", "PUBLICATION_REFUSED")
+    assert not (bench.folder / "kb/new").exists()
+
+
+def test_surfaces_over_one_path_publish_what_each_of_them_covers(bench):
+    """One lets files be created, one changed, one deleted; all of it leaves."""
+    bench.write("kb/a", "old\n")
+    bench.write("kb/b", "old\n")
+    words = ("create", "modify", "delete")
+    rows = [{"id": word, "path": "kb/**", "change": word, "publish": True} for word in words]
+    steps = [{"id": f"p-{word}", "builtin": "publish", "touches": [word]} for word in words]
+    script = shell("echo new > kb/a; rm kb/b; echo new > kb/c")
+    sources = [{"source": "kb", "at": "kb"}]
+    tools = ["upload_document"]
+    ran = bench.run(lane(workspace=sources, allowed=rows, tools=tools, steps=[script, *steps]))
+    assert (ran.verdict.report.findings, ran.status) == ((), "APPLIED_NOT_CLEAN")
+    assert [(row["step"], row["path"]) for row in ran.published] == [
+        ("p-create", "kb/c"),
+        ("p-modify", "kb/a"),
+        ("p-delete", "kb/b"),
+    ]
+    left = {path.name: path.read_text() for path in (bench.folder / "kb").iterdir()}
+    assert left == {"a": "new\n", "c": "new\n"}
+
+
 def test_what_was_read_back_differently_is_not_published(bench, monkeypatch):
     """A disk that gives other bytes than it took stops the lane."""
 
