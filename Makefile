@@ -13,7 +13,7 @@ help: ## this list
 	./RERUN.sh setup dev
 	@touch .venv
 
-check: .venv lint made quick ## lint, types, generated files, and all tests
+check: .venv lint made test ## lint, types, generated files, and all tests
 
 lint: .venv ## ruff and mypy, nothing changed
 	$(PYTHON) -m ruff check .
@@ -34,10 +34,14 @@ fix: .venv ## let ruff repair and format; make schemas and generated docs again
 	$(PYTHON) tools/make_schemas.py
 	$(PYTHON) tools/make_docs.py
 
-quick: .venv ## the test suite, as in `./RERUN.sh test`
-	$(PYTHON) -m pytest -n auto
+# Everything that is a function of values: no store, no process, no step.
+QUICK = tests/primitives tests/model tests/verify tests/test_layers.py tests/test_codes.py tests/test_docs.py
 
-test: quick ## the same
+quick: .venv ## the pure layers, under a minute
+	$(PYTHON) -m pytest -n auto $(QUICK)
+
+test: .venv ## the whole suite, as `./RERUN.sh test` runs it
+	$(PYTHON) -m pytest -n auto
 
 vectors: .venv ## regenerate tests/vectors; fails on a difference to what is committed
 	$(PYTHON) tools/make_vectors.py
