@@ -6,10 +6,16 @@ import contextlib
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
+from greenlight.codes import Code
+from greenlight.errors import StoreError
 from greenlight.execution.reading import fault, open_beneath, open_root, write_all
 from greenlight.execution.removal import remove_at
 from greenlight.model.snapshot import FileState
+from greenlight.primitives.text import escape
+
+_OWNER_ALL: Final = 0o700
 
 
 def put_back(folder: Path, path: str, state: FileState, data: bytes | None) -> None:
@@ -35,8 +41,11 @@ def put_back(folder: Path, path: str, state: FileState, data: bytes | None) -> N
 
 def _put_back(root: int, path: str, state: FileState, data: bytes | None) -> None:
     *above, name = path.split("/")
+    if name in {"", ".", ".."}:
+        raise StoreError(Code.PATH_DOTS, f"{escape(path)}: {Code.PATH_DOTS.meaning}")
     parent = open_beneath(root, above, create=0o755 if state.kind != "absent" else None)
     try:
+        _open_up(parent)
         if state.kind != "directory" or not _is_directory(parent, name):
             _remove(parent, name)
         if state.kind == "file" and data is not None:
@@ -45,6 +54,17 @@ def _put_back(root: int, path: str, state: FileState, data: bytes | None) -> Non
             _make(parent, name, int(state.mode, 8))
     finally:
         os.close(parent)
+
+
+def _open_up(folder: int) -> None:
+    """Let the owner write in a folder that a step has closed.
+
+    Workspaces start with open folders, so a closed one is a change itself, which is taken
+    back after what is in it.
+    """
+    mode = stat.S_IMODE(os.fstat(folder).st_mode)
+    if mode & _OWNER_ALL != _OWNER_ALL:
+        os.fchmod(folder, mode | _OWNER_ALL)
 
 
 def _is_directory(parent: int, name: str) -> bool:

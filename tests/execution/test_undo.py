@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from greenlight.errors import StoreError
 from greenlight.execution.snapshot import take
 from greenlight.execution.undo import put_back
 from greenlight.model.snapshot import ABSENT, FileState
+from tests.execution.unprivileged import unprivileged
 
 
 def _nest(top: Path, depth: int) -> None:
@@ -86,3 +89,22 @@ def test_no_link_on_the_way_is_followed(tmp_path: Path):
     with pytest.raises(StoreError):
         put_back(root, "way/f", FileState("file", "0644", 1), b"x")
     assert list(outside.iterdir()) == []
+
+
+def test_a_folder_that_a_step_closed_is_no_hindrance():
+    """Its owner may open it: without that no ordinary user could take the change back."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o777)
+
+    def close_and_undo() -> str:
+        (folder / "d").mkdir()
+        (folder / "d" / "new").touch()
+        (folder / "d").chmod(0o500)
+        put_back(folder, "d/new", ABSENT, None)
+        put_back(folder, "d", ABSENT, None)
+        return str(len(take(folder).states))
+
+    try:
+        assert unprivileged(close_and_undo) == "0"
+    finally:
+        shutil.rmtree(folder)
