@@ -20,7 +20,7 @@ from greenlight.execution.reading import fault, open_beneath, open_root, read_st
 from greenlight.model.finding import Finding
 from greenlight.model.packet import FileFact, Packet, is_text
 from greenlight.primitives.gittree import blob_hasher
-from greenlight.primitives.limits import MAX_FILE_BYTES, MAX_PACKET_FILES
+from greenlight.primitives.limits import MAX_FILE_BYTES, MAX_PACKET_FILES, MAX_TEXT_BYTES
 from greenlight.primitives.packet_path import MAX_DEPTH
 from greenlight.primitives.text import escape
 
@@ -46,7 +46,9 @@ class PacketFolder:
 class _Reader:
     root: int
     keep: Callable[[str], bool]
+    is_text: Callable[[str], bool]
     refused: list[Finding] = field(default_factory=list)
+    left: int = field(default_factory=lambda: MAX_TEXT_BYTES)
     facts: dict[str, FileFact] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
 
@@ -87,7 +89,8 @@ def read_folder(folder: Path, keep: Callable[[str], bool]) -> PacketFolder:
 def _read(
     root: int, name: str, keep: Callable[[str], bool], refused: list[Finding], *, present: bool
 ) -> _Reader:
-    reader = _Reader(root, keep, refused)
+    # What is parsed is kept whole; of an artifact only whoever asks for it has the bytes.
+    reader = _Reader(root, keep, is_text if name == "packet" else lambda _: True, refused)
     if present:
         try:
             descriptor = open_beneath(root, [name])
@@ -141,18 +144,25 @@ def _entry(  # noqa: PLR0913, PLR0917 - one place in a walk
         finally:
             os.close(inside)
     elif stat.S_ISREG(mode):
-        _file(reader, parent, name, path)
+        _file(reader, parent, name, path, shown)
     else:
         what = "a link" if stat.S_ISLNK(mode) else "a special file"
         where = escape(shown + path)
         reader.refused.append(Finding(Code.FILE_TYPE_REFUSED, where, "a regular file", what))
 
 
-def _file(reader: _Reader, parent: int, name: str, path: str) -> None:
+def _file(reader: _Reader, parent: int, name: str, path: str, shown: str) -> None:
     size = os.stat(name, dir_fd=parent, follow_symlinks=False).st_size
     content, blob = hashlib.sha256(), blob_hasher(size)
     pieces: list[bytes] = []
     keep = reader.keep(path)
+    if keep and reader.is_text(path):
+        reader.left -= size
+        if reader.left < 0:
+            # Hashed all the same: the tree is the tree.
+            keep = False
+            code, most = Code.LIMIT_EXCEEDED, f"at most {MAX_TEXT_BYTES} bytes of such files"
+            reader.refused.append(Finding(code, escape(shown + path), most, "more"))
 
     def sink(piece: memoryview) -> None:
         content.update(piece)

@@ -66,9 +66,12 @@ def open_beneath(
         created: Gets the path of each folder that was made.
 
     Raises:
-        StoreError: A segment is absent, a link, or no folder.
+        StoreError: A segment is absent, a link, no folder, or none: empty, ``.`` or ``..``.
     """
     path: list[str] = []
+    segments = tuple(segments)
+    if not {"", ".", ".."}.isdisjoint(segments):
+        raise StoreError(Code.PATH_DOTS, f"{escape('/'.join(segments))}: {Code.PATH_DOTS.meaning}")
     current = os.open(".", _DIRECTORY, dir_fd=root)
     try:
         for segment in segments:

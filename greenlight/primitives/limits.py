@@ -25,6 +25,7 @@ MAX_FILE_BYTES: Final = 4 * GIB - 1  # what a Git pack entry and FAT hold withou
 MAX_DOCUMENT_BYTES: Final = 16 * MIB  # a snapshot of 10,000 files takes 2.4 MiB
 MAX_MANIFEST_BYTES: Final = 64 * MIB  # MAX_PACKET_FILES lines with paths of 600 bytes
 MAX_REPORT_BYTES: Final = 16 * MIB  # rendered from the documents, so no larger than one of them
+MAX_TEXT_BYTES: Final = 512 * MIB  # all of a packet that is parsed: 22 documents, two lists
 MAX_LINEAGE: Final = 1024  # packets that one packet depends on; 001 has two
 
 # The seal

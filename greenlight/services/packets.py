@@ -15,6 +15,8 @@ from greenlight.ledger.projection import find
 from greenlight.ledger.read import Ledger, read_ledger
 from greenlight.ledger.shelves import find_shelved
 from greenlight.model.packet import FileFact, Packet, is_text
+from greenlight.model.seal import STATEMENT
+from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
 from greenlight.store.packets import read_packet
@@ -67,7 +69,47 @@ def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
             f"{escape(name)}: no such folder, and no store here to look in",
             hint="give a packet folder, or run this inside a repository with a store",
         )
-    return read_commit(store, find_commit(store, name))
+    return _require_named(read_commit(store, find_commit(store, name)), name)
+
+
+def locate_tree(store: Store | None, tree: str) -> Located:
+    """Find and read the packet of one tree in a store, and nowhere else.
+
+    Raises:
+        UsageError: PACKET_UNKNOWN; PACKET_AMBIGUOUS.
+        MalformedError: What stands there is no packet, or another one.
+        StoreError: It cannot be read.
+    """
+    # A folder of that name, where the user happens to stand, is not what a lane means.
+    if store is None:
+        raise UsageError(Code.PACKET_UNKNOWN, f"{escape(tree)}: no store here to look in")
+    return _require_named(read_commit(store, find_commit(store, tree)), tree)
+
+
+def _require_named(located: Located, name: str) -> Located:
+    """Return what was found under ``name``, unless it says that it is something else.
+
+    What a shelf calls a packet is a hint by whoever could push: an intact packet must not
+    answer for another one.
+    """
+    try:
+        statement = Statement.decode(located.packet.seal.get(STATEMENT, b""))
+    except MalformedError:
+        return located  # its own verification says what is wrong with it
+    names = (
+        located.commit,
+        located.packet.tree,
+        statement.subject,
+        statement.packet_tree,
+        statement.packet_id,
+        statement.run_id,
+    )
+    if not any(own.startswith(name) for own in names):
+        raise MalformedError(
+            Code.SHELF_MALFORMED,
+            f"a shelf calls {escape(name)} what is {escape(statement.packet_id)}",
+        )
+    return located
 
 
 def _means_folder(folder: Path, name: str) -> bool:

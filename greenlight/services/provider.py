@@ -17,7 +17,7 @@ from greenlight.model.lane import Input, Lane, Prior
 from greenlight.model.words import Status
 from greenlight.primitives import cjson
 from greenlight.primitives.timestamp import parse_seconds
-from greenlight.services.packets import Located, locate
+from greenlight.services.packets import Located, locate_tree
 from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
 from greenlight.services.rerun import PacketProvider
@@ -68,7 +68,7 @@ class FolderProvider:
             blockers=(),
         )
         try:
-            located = locate(self.store, prior.packet_tree)
+            located = locate_tree(self.store, prior.packet_tree)
         except GreenlightError as error:
             absent = error.code in NOT_HERE
             return row if absent else replace(row, presence=Presence.REJECTED)
@@ -88,7 +88,7 @@ class FolderProvider:
     def reverify(self, wanted: Input) -> str:
         """Take a packet out of the store byte for byte, verify it, and run its gate again."""
         try:
-            located = locate(self.store, wanted.digest, whole=True)
+            located = locate_tree(self.store, wanted.digest)
         except UsageError:
             return ""
         verdict = verify_packet(located.packet, published())

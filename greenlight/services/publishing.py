@@ -56,7 +56,8 @@ def target_of(lane: Lane, path: str) -> str:
     Raises:
         RefusedError: It came from nowhere, so there is nowhere to publish it.
     """
-    for source in lane.workspace:
+    # The innermost: a source may stand within another one.
+    for source in sorted(lane.workspace, key=lambda source: len(source.at), reverse=True):
         if path == source.at or path.startswith(source.at + "/"):
             return source.source + path.removeprefix(source.at)
     raise RefusedError(Code.PUBLICATION_REFUSED, f"{path} stands under no workspace source")

@@ -193,7 +193,7 @@ class PacketProvider:
 
     def read_input(self, wanted: Input) -> bytes:
         for row in self.evidence.preflight.inputs:
-            if row.name == wanted.name and row.artifact in self.files:
+            if row.locator == wanted.path and row.artifact in self.files:
                 return self.files[row.artifact]
         raise MalformedError(Code.ARTIFACT_MISSING, f"the input {wanted.name} is not in the packet")
 
@@ -206,7 +206,7 @@ class PacketProvider:
     def reverify(self, wanted: Input) -> str:
         # Carried: the packet it was about is not inside this one.
         rows = self.evidence.preflight.inputs
-        return next((row.reverified for row in rows if row.name == wanted.name), "")
+        return next((row.reverified for row in rows if row.locator == wanted.digest), "")
 
 
 @dataclass(slots=True)

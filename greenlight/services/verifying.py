@@ -23,7 +23,7 @@ from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import PublicKey
 from greenlight.primitives.openssh import AllowedSigner, format_public
-from greenlight.services.packets import Located, ledger_of, locate, read_commit
+from greenlight.services.packets import Located, ledger_of, locate_tree, read_commit
 from greenlight.services.published import published
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
@@ -118,11 +118,13 @@ class _Recorded:
     Attributes:
         state: Its fold.
         records: Bytes of records at hand, by index.
+        root: ``sha256:<hex>`` of record 0.
         source: Where it came from.
     """
 
     state: LedgerState
     records: Mapping[int, bytes]
+    root: str
     source: str
 
 
@@ -220,7 +222,8 @@ def _from_store(store: Store, ledger: Ledger) -> _Recorded:
     records = {
         index: next(read_records(store, ledger, index, index + 1)) for index in sorted(wanted)
     }
-    return _Recorded(ledger.state, records, "the trust root pinned for this store")
+    root = str(ledger.head.pin) if ledger.head.size else ""
+    return _Recorded(ledger.state, records, root, "the trust root pinned for this store")
 
 
 def _from_folder(
@@ -233,7 +236,7 @@ def _from_folder(
         found = "none" if first is None else str(Digest.of(first))
         return None, [Finding(Code.TRUST_ROOT_MISMATCH, "ledger/records/0.cbor", str(root), found)]
     state = fold(LedgerState(), (decode_record(records[index]) for index in sorted(records)))
-    return _Recorded(state, records, f"the trust root {root}"), []
+    return _Recorded(state, records, str(root), f"the trust root {root}"), []
 
 
 def _read_records(files: Mapping[str, bytes]) -> dict[int, bytes]:
@@ -261,7 +264,12 @@ def _against(
         index = ledger.state.grants[evidence.authority.grant].index
         digest = str(Digest.of(ledger.records[index])) if index in ledger.records else ""
     findings = verify_recorded(
-        verdict.statement, located.packet.seal, evidence, ledger.state, grant_digest=digest
+        verdict.statement,
+        located.packet.seal,
+        evidence,
+        ledger.state,
+        grant_digest=digest,
+        trust_root=ledger.root,
     )
     if any(finding.code is Code.PACKET_CONFLICT for finding in findings):
         return findings, "CONFLICT"
@@ -275,7 +283,7 @@ def _lineage(statement: Statement, trust: Trust, store: Store | None) -> Iterato
         tree = waiting.pop(0)
         where = f"lineage/sha256:{tree}"
         try:
-            located = locate(store, f"sha256:{tree}")
+            located = locate_tree(store, f"sha256:{tree}")
         except GreenlightError as error:
             if error.code in NOT_HERE:
                 yield Finding(Code.LINEAGE_ABSENT, where, "the packet", "not in this store")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from greenlight.codes import Code
 from greenlight.model.documents import Header
 from greenlight.model.finding import Finding
 from greenlight.model.packet import HEADER, Packet
 from greenlight.model.statement import Statement
+from greenlight.model.words import packet_id
 from greenlight.verify.derive.external import derive_external_header
 from greenlight.verify.document import compare_statement, compare_values, parse_one
 
@@ -21,4 +23,7 @@ def verify_external(packet: Packet, statement: Statement | None) -> Iterator[Fin
     yield from wrong
     yield from compare_statement(statement, header)
     if header is not None:
+        wanted = packet_id(header.lane, header.run_id)
+        if header.packet_id != wanted:
+            yield Finding(Code.RUN_DIFFERS, f"{HEADER}#/packet_id", wanted, header.packet_id)
         yield from compare_values(HEADER, derive_external_header(header), header)

@@ -3,8 +3,9 @@
 1. a valid ``packet.sealed`` entry names this packet, this tree, this statement, this seal;
 2. its claim held: a packet that lost it is a CONFLICT;
 3. the entry was signed by the key that made the seal;
-4. the run was opened before, by the same key, for these lane bytes;
-5. the authority lock says of the grant what the ledger says.
+4. the run was opened before, by the same key, for these lane bytes, at the time that the
+   header says, and took the tickets that the packet reserves;
+5. the authority lock says of the grant, and of the trust root, what the ledger says.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ from greenlight.model.state import LedgerState, PacketState, RunState
 from greenlight.model.statement import Statement
 from greenlight.model.words import Status
 from greenlight.primitives.digest import Digest
+from greenlight.primitives.timestamp import format_seconds
 
 if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
     from greenlight.model.documents import AuthorityLock
     from greenlight.model.evidence import Evidence
 
 
-def verify_recorded(
+def verify_recorded(  # noqa: PLR0913 - a packet, and what a ledger says
     statement: Statement,
     seal: Mapping[str, bytes],
     evidence: Evidence | None,
     state: LedgerState,
     *,
     grant_digest: str = "",
+    trust_root: str = "",
 ) -> list[Finding]:
     """Hold a packet against the ledger.
 
@@ -42,6 +45,7 @@ def verify_recorded(
         state: The fold of the ledger.
         grant_digest: ``sha256:<hex>`` of the record that issued the grant; empty where
             that record is not at hand, and then it is not compared.
+        trust_root: ``sha256:<hex>`` of record 0, likewise.
     """
     where = "ledger/packet.sealed"
     found = state.packets.get(statement.packet_id)
@@ -56,7 +60,7 @@ def verify_recorded(
     if statement.status is not Status.NOT_EXECUTED:
         findings += _run(statement, evidence, found, state.runs.get(statement.run_id))
         if evidence is not None:
-            findings += _grant(evidence.authority, state, grant_digest)
+            findings += _grant(evidence.authority, state, grant_digest, trust_root)
     return findings
 
 
@@ -89,11 +93,23 @@ def _run(
         return
     if run.executor != statement.executor:
         yield Finding(Code.RUN_NOT_OPENED, where, statement.executor, run.executor)
-    if evidence is not None and run.opened.lane_digest != evidence.lane_digest:
+    if evidence is None:
+        return
+    if run.opened.lane_digest != evidence.lane_digest:
         yield Finding(Code.LANE_DIFFERS, "lane.yaml", run.opened.lane_digest, evidence.lane_digest)
+    at = format_seconds(run.time)
+    if evidence.header.opened_at != at:
+        yield Finding(Code.RUN_NOT_OPENED, "header.json#/opened_at", at, evidence.header.opened_at)
+    # What is reserved here and claimed nowhere could be reserved twice.
+    reserved = tuple(sorted(evidence.tickets.tickets))
+    if run.opened.tickets != reserved:
+        shown = (", ".join(run.opened.tickets) or "none", ", ".join(reserved) or "none")
+        yield Finding(Code.TICKET_COLLISION, f"{where}#/tickets", *shown)
 
 
-def _grant(lock: AuthorityLock, state: LedgerState, grant_digest: str) -> Iterator[Finding]:
+def _grant(
+    lock: AuthorityLock, state: LedgerState, grant_digest: str, trust_root: str
+) -> Iterator[Finding]:
     where = "delegation-and-authority-lock.json"
     run = state.runs.get(lock.run_id)
     held = state.grants.get(lock.grant)
@@ -114,8 +130,13 @@ def _grant(lock: AuthorityLock, state: LedgerState, grant_digest: str) -> Iterat
         ("modes", grant.modes, lock.modes),
         ("operations", grant.operations, lock.operations),
         ("grant_record", grant_digest or lock.grant_record, lock.grant_record),
-        ("chain", held.issuer, lock.chain[0].giver if lock.chain else "nobody"),
+        ("trust_root", trust_root or lock.trust_root, lock.trust_root),
+        ("chain", [(held.issuer, "owner", run.executor, "executor")], _links(lock)),
     )
     for name, recorded, said in pairs:
         if recorded != said:
             yield Finding(Code.AUTHORITY_MISMATCH, f"{where}#/{name}", str(recorded), str(said))
+
+
+def _links(lock: AuthorityLock) -> list[tuple[str, str, str, str]]:
+    return [(link.giver, link.giver_role, link.taker, link.taker_role) for link in lock.chain]
