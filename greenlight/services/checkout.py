@@ -20,7 +20,7 @@ from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.entry import Entry, decode_entry
 from greenlight.model.finding import Finding, Report
 from greenlight.model.grant import Grant
-from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.kinds import ClockCorrected, PacketSealed, RunOpened
 from greenlight.model.record import decode_record
 from greenlight.model.statement import Statement
 from greenlight.model.trust import TrustRoot
@@ -172,7 +172,7 @@ def _packet_id(located: Located) -> str:
 
 
 def _about(store: Store, ledger: Ledger, packet_id: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the records about a packet: trust, the grant of its run, opened, sealed."""
+    """Yield the records about a packet: trust and clock, the grant of its run, opened, sealed."""
     grants = {
         run.opened.grant for run in ledger.state.runs.values() if run.opened.packet == packet_id
     }
@@ -188,7 +188,7 @@ def _about(store: Store, ledger: Ledger, packet_id: str) -> Iterator[tuple[int, 
 
 def _is_about(entry: Entry, packet_id: str, grants: set[str]) -> bool:
     match entry.kind:
-        case TrustRoot.KIND:
+        case TrustRoot.KIND | ClockCorrected.KIND:
             return True
         case Grant.KIND:
             return entry.body.get("grant") in grants

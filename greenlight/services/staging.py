@@ -30,7 +30,7 @@ from greenlight.services.admission import names_ticket
 from greenlight.services.looking import OUTPUTS, Seen, look_at
 from greenlight.services.sources import Content, Sources
 from greenlight.verify.derive.checked import ticket_names
-from greenlight.verify.derive.execution_plan import argv_of, tool_of
+from greenlight.verify.derive.execution_plan import argv_of, target_of, tool_of
 from greenlight.verify.observed import FOLDER_MODE
 from greenlight.verify.scope import covering_surface
 from greenlight.verify.secrets import Scanner
@@ -89,7 +89,7 @@ class Staging:
     def run(self, step: Step) -> StepResult:
         """Run one command step."""
         if step.tool:
-            self.call(step, step.tool, ", ".join(step.touches) or "no surface")
+            self.call(step)
         return self.confinement.run(
             StepSpec(
                 argv=argv_of(step),
@@ -111,10 +111,11 @@ class Staging:
             rules.allow, self.variables, {item.name: item.content for item in rules.set}
         )
 
-    def call(self, step: Step, tool: str, target: str) -> None:
+    def call(self, step: Step) -> None:
         """Record that a named operation was called; what is not allowed was never admitted."""
         number = len(self._calls) + 1
         decision = ToolDecision.ALLOWED
+        tool, target = tool_of(step), target_of(self.lane, step)
         self._calls.append(
             ToolCall(number=number, step=step.id, tool=tool, target=target, decision=decision)
         )
@@ -130,7 +131,7 @@ class Staging:
 
     def record_publication(self, step: Step) -> None:
         """Record the tool operation that a publish step is (001:38)."""
-        self.call(step, tool_of(step), self.surface_of(step).path)
+        self.call(step)
 
     def surface_of(self, step: Step) -> AllowedSurface:
         """Return the surface that a publish step publishes."""

@@ -13,11 +13,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, MalformedError
+from greenlight.errors import GreenlightError
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.finding import Finding, Report
-from greenlight.model.record import Record, decode_record
 from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
@@ -27,7 +26,7 @@ from greenlight.services.packets import Located, ledger_of, locate_tree, read_co
 from greenlight.services.published import published
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
-from greenlight.verify.fold import fold
+from greenlight.verify.extract import verify_extract
 from greenlight.verify.packet import PacketVerdict, verify_packet
 from greenlight.verify.recorded import verify_recorded
 from greenlight.verify.signer import verify_signer
@@ -141,17 +140,13 @@ def verify_located(
     """
     verdict = verify_packet(located.packet, published())
     findings = list(verdict.findings)
-    ledger: _Recorded | None = None
-    try:
-        ledger, wrong = _ledger(located, trust, store)
-        findings += wrong
-    except MalformedError as error:
-        findings.append(Finding(error.code, "ledger/", "records that can be read", str(error)))
+    ledger, wrong = _ledger(located, trust, store)
+    findings += wrong
     state, vouched = "", ""
     if ledger is not None and verdict.statement is not None:
-        wrong, state = _against(ledger, located, verdict)
-        findings += wrong
-        vouched = "" if wrong else ledger.source
+        against, state = _against(ledger, located, verdict)
+        findings += against
+        vouched = "" if wrong or against else ledger.source
     if verdict.signer is not None and (trust.signers or not vouched):
         wrong = _signer(verdict, trust, known=ledger is not None)
         findings += wrong
@@ -230,27 +225,11 @@ def _from_folder(
     files: Mapping[str, bytes], root: Digest
 ) -> tuple[_Recorded | None, list[Finding]]:
     """Fold the records that came along; record 0 must be the trust root that was given."""
-    records = _read_records(files)
-    first = records.get(0)
-    if first is None or Digest.of(first) != root:
-        found = "none" if first is None else str(Digest.of(first))
-        return None, [Finding(Code.TRUST_ROOT_MISMATCH, "ledger/records/0.cbor", str(root), found)]
-    state = fold(LedgerState(), (decode_record(records[index]) for index in sorted(records)))
-    return _Recorded(state, records, str(root), f"the trust root {root}"), []
-
-
-def _read_records(files: Mapping[str, bytes]) -> dict[int, bytes]:
-    records: dict[int, bytes] = {}
-    for path, data in files.items():
-        if not path.startswith("records/"):
-            continue
-        record: Record = decode_record(data)
-        if path != f"records/{record.index}.cbor":
-            raise MalformedError(
-                Code.LEDGER_INDEX, f"ledger/{path} is the record of index {record.index}"
-            )
-        records[record.index] = data
-    return records
+    extract, findings = verify_extract(files, root)
+    if extract is None:
+        return None, findings
+    source = f"the trust root {root}"
+    return _Recorded(extract.state, extract.records, str(root), source), findings
 
 
 def _against(

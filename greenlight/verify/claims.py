@@ -82,6 +82,7 @@ def verify_applied(evidence: Evidence, derived: Derived) -> list[Finding]:
         *verify_rollback(evidence.rollback, changed_paths(evidence)),
         *_gate(derived),
         *_probes(evidence),
+        *_scan(evidence),
         *_publication(evidence),
         *_tickets(evidence),
         *_blockers(evidence),
@@ -275,6 +276,14 @@ def _probes(evidence: Evidence) -> Iterator[Finding]:
     if probes.control != ACCEPTED:
         where = "bad-input-probes.json#/control"
         yield Finding(Code.PROBE_MISSING, where, ACCEPTED, probes.control, "control")
+
+
+def _scan(evidence: Evidence) -> Iterator[Finding]:
+    """Everything that the packet names was searched before it left the workspace."""
+    named = len({path for _, path, _, _ in named_artifacts(evidence)})
+    if evidence.scan.files != named:
+        where, found = "secret-scan.json#/files", str(evidence.scan.files)
+        yield Finding(Code.SECRET_IN_EVIDENCE, where, f"{named} artifacts searched", found)
 
 
 def _publication(evidence: Evidence) -> Iterator[Finding]:

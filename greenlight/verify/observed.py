@@ -25,7 +25,7 @@ from greenlight.model.finding import Finding
 from greenlight.model.lane import Lane, Step, complete_steps
 from greenlight.model.snapshot import ABSENT, FileState, Snapshot, SnapshotProblem, change_word
 from greenlight.primitives.packet_path import collisions, path_problem
-from greenlight.verify.derive.execution_plan import tool_of
+from greenlight.verify.derive.execution_plan import target_of, tool_of
 from greenlight.verify.rollback import show
 from greenlight.verify.scope import covering_surface
 
@@ -134,6 +134,8 @@ def _ended(row: LogRow, step: Step, where: str) -> Iterator[Finding]:
     if (row.state is StepState.FAILED) != bool(row.code):
         expected = "a code where it failed, and only there"
         yield Finding(Code.LOG_ORDER, f"{where}/code", expected, row.code or "none")
+    if row.reason and row.state is not StepState.FAILED:
+        yield Finding(Code.LOG_ORDER, f"{where}/reason", "none where it did not fail", row.reason)
     kept = [output.artifact for output in row.outputs]
     streams = [f"artifacts/steps/{step.id}/{name}" for name in ("stdout", "stderr")]
     # A command that could not be started has failed, and left no output.
@@ -150,15 +152,16 @@ def _calls(evidence: Evidence) -> Iterator[Finding]:
     """Each tool operation of a step that was reached is on record, and no other."""
     reached = {row.step for row in evidence.log.steps if row.state is not _UNREACHED}
     wanted = [
-        (step.id, tool)
+        (step.id, tool, target_of(evidence.lane, step))
         for step in complete_steps(evidence.lane)
         if step.id in reached and (tool := tool_of(step))
     ]
-    found = [(call.step, call.tool) for call in evidence.outcomes.tool_calls]
+    found = [(call.step, call.tool, call.target) for call in evidence.outcomes.tool_calls]
     where = "outcomes.json#/tool_calls"
     if wanted != found:
         shown = [
-            ", ".join(f"{tool} in {step}" for step, tool in calls) for calls in (wanted, found)
+            ", ".join(f"{tool} of {target} in {step}" for step, tool, target in calls)
+            for calls in (wanted, found)
         ]
         yield Finding(Code.LOG_ORDER, where, shown[0] or "none", shown[1] or "none")
     for number, call in enumerate(evidence.outcomes.tool_calls, start=1):

@@ -29,6 +29,7 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import SeedSigner
 from greenlight.primitives.manifest import format_manifest
 from greenlight.shipped import rerun_script
+from greenlight.verify.claims import named_artifacts, verify_applied
 from greenlight.verify.derive.report import render_report
 from greenlight.verify.observed import beginning
 from greenlight.verify.packet import Published, verify_packet
@@ -44,10 +45,12 @@ def lie(
 ) -> tuple[str, set[str]]:
     """Seal the evidence as if it were true; return the status it claims and what is found."""
     (link,) = evidence.authority.chain
+    named = len({path for _, path, _, _ in named_artifacts(evidence)})
     own = replace(
         evidence,
         header=replace(evidence.header, executor=SIGNER.public.uri),
         authority=replace(evidence.authority, chain=(replace(link, taker=SIGNER.public.uri),)),
+        scan=replace(evidence.scan, files=named),
         lane=parse_lane(lane),
         lane_digest=str(Digest.of(lane)),
     )
@@ -352,3 +355,21 @@ def test_a_mode_is_compared_too() -> None:
         artifact="",
     )
     assert {"SNAPSHOT_DIFFERS", "SCOPE_VIOLATED"} <= lie(changed(row))[1]
+
+
+def test_the_scan_searched_everything_that_is_named() -> None:
+    """A search of fewer artifacts than the packet names is not one of the packet."""
+    good = good_evidence()
+    found, derived = sealed(replace(good, scan=replace(good.scan, files=0)))
+    codes = {str(finding.code) for finding in verify_applied(found, derived)}
+    assert codes == {"SECRET_IN_EVIDENCE"}
+
+
+def test_a_call_names_its_target() -> None:
+    """A tool operation cannot be told to have been called on something else."""
+    assert lie(edit("outcomes", "tool_calls", 0, target="kb/other.md"))[1] == {"LOG_ORDER"}
+
+
+def test_a_reason_is_for_a_failure() -> None:
+    """A step that is done has no words about why it failed."""
+    assert lie(edit("log", "steps", 1, reason="something went wrong"))[1] == {"LOG_ORDER"}

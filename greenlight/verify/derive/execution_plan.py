@@ -8,6 +8,7 @@ from greenlight.model.documents.execution_plan import ExecutionPlan, PlannedStep
 from greenlight.model.lane import Builtin, Lane, Step, complete_steps
 
 UPLOAD = "upload_document"  # the tool operation that publishing is (001:38)
+_MAX_TARGET = 4096  # characters: as model.fields.Line has it
 
 
 def derive_execution_plan(lane: Lane) -> ExecutionPlan:
@@ -31,6 +32,13 @@ def argv_of(step: Step) -> tuple[str, ...]:
 def tool_of(step: Step) -> str:
     """Return the tool operation that a step is; empty where it is none."""
     return step.tool or (UPLOAD if step.builtin is Builtin.PUBLISH else "")
+
+
+def target_of(lane: Lane, step: Step) -> str:
+    """Return what the tool operation of a step is called on, as one line."""
+    if step.builtin is Builtin.PUBLISH:
+        return next(surface.path for surface in lane.allowed if surface.id in step.touches)
+    return ", ".join(step.touches)[:_MAX_TARGET] or "no surface"
 
 
 def operations_of(lane: Lane) -> set[str]:
