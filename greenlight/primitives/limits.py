@@ -50,6 +50,7 @@ MAX_JSON_DEPTH: Final = 32  # documents have at most ten; far below Python's rec
 MAX_CBOR_DEPTH: Final = 16  # entries have at most five (CVE-2026-26209: nesting exhausts the stack)
 MAX_YAML_DEPTH: Final = 32  # as JSON, since a lane is copied into a document
 MAX_YAML_NODES: Final = 20_000  # a lane of 500 steps has 10,000; 0.5 s to read
+MAX_LANE_PATTERNS: Final = 1024  # compared pair by pair, in a second; the lane of 001 has forty
 MAX_LANE_BYTES: Final = 1 * MIB  # written by a person; the lane of 001 takes 20 KiB
 MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8259 section 6: what every JSON reader holds exactly
 MAX_INT64: Final = 2**63 - 1  # the same for CBOR: no bignums

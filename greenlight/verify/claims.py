@@ -236,14 +236,14 @@ def _scope(evidence: Evidence, derived: Derived) -> Iterator[Finding]:
 
 def _pins(evidence: Evidence) -> Iterator[Finding]:
     seen = {row.name: row for row in evidence.pins.pins}
-    there = {file.path for file in evidence.workspace.files}
+    stayed = {file.path for file in evidence.workspace.files} - set(changed_paths(evidence))
     for index, pin in enumerate(evidence.lane.pins):
         row = seen.get(pin.name)
         found = row.after if row else ""
         if row is None or not row.before == row.after == pin.digest:
             where = f"pins.json#/pins/{index}"
             yield Finding(Code.PIN_CHANGED, where, pin.digest, found or "nothing", pin.name)
-        elif pin.path not in there or pin.path in changed_paths(evidence):
+        elif pin.path not in stayed:
             where = f"pins.json#/pins/{index}/path"
             yield Finding(Code.PIN_CHANGED, where, "a file that stayed", pin.path, pin.name)
 

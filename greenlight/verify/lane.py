@@ -35,6 +35,7 @@ from greenlight.model.lane import (
 )
 from greenlight.model.surface import REJECTS, Change, SurfaceClass, tool_matches
 from greenlight.model.words import Mode
+from greenlight.primitives.limits import MAX_LANE_PATTERNS
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.verify.derive.execution_plan import tool_of
 from greenlight.verify.derive.scope_lock import contradictions, isolated, overlap
@@ -44,6 +45,8 @@ MAX_TICKETS = 1024  # as model.kinds: a range is claimed key by key in one ledge
 
 def check_lane(lane: Lane) -> list[Finding]:
     """Say everything that keeps ``lane`` from being executed; an empty list admits it."""
+    if too_many := list(_patterns(lane)):
+        return too_many  # before any work that grows with their square
     return [
         *_mode(lane),
         *_ids(lane),
@@ -60,6 +63,17 @@ def check_lane(lane: Lane) -> list[Finding]:
         *_locked(lane),
         *_tickets(lane),
     ]
+
+
+def _patterns(lane: Lane) -> Iterator[Finding]:
+    """Count what is compared pair by pair: names and patterns of surfaces, tools and pins."""
+    count = len(lane.allowed) + len(lane.tools) + len(lane.pins)
+    for row in lane.forbidden:
+        count += 1 + len(row.paths) + len(row.tools) + len(row.programs) + len(row.variables)
+    count += sum(1 + len(row.paths) for row in lane.planning)
+    count += len(lane.tickets.registry) if lane.tickets else 0
+    if count > MAX_LANE_PATTERNS:
+        yield _malformed("", f"at most {MAX_LANE_PATTERNS} surfaces and patterns", str(count))
 
 
 def _mode(lane: Lane) -> Iterator[Finding]:  # 1

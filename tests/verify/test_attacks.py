@@ -27,10 +27,12 @@ from greenlight.model.surface import Change
 from greenlight.primitives import cjson
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import SeedSigner
+from greenlight.primitives.limits import MAX_LANE_PATTERNS
 from greenlight.primitives.manifest import format_manifest
 from greenlight.shipped import rerun_script
 from greenlight.verify.claims import named_artifacts, verify_applied
 from greenlight.verify.derive.report import render_report
+from greenlight.verify.lane import check_lane
 from greenlight.verify.observed import beginning
 from greenlight.verify.packet import Published, verify_packet
 from tests.samples import FROZEN, LANE_BYTES, artifacts, good_evidence, sealed, state_of
@@ -373,3 +375,16 @@ def test_a_call_names_its_target() -> None:
 def test_a_reason_is_for_a_failure() -> None:
     """A step that is done has no words about why it failed."""
     assert lie(edit("log", "steps", 1, reason="something went wrong"))[1] == {"LOG_ORDER"}
+
+
+def test_a_lane_of_many_patterns_is_refused_in_no_time() -> None:
+    """What is compared pair by pair is counted first: 170 kB of lane took half a minute."""
+
+    def grow(lane: Lane) -> Lane:
+        (first, *rest) = lane.forbidden
+        paths = tuple(f"zz/x{number}*y*" for number in range(6000))
+        return replace(lane, forbidden=(replace(first, paths=paths), *rest))
+
+    (finding,) = check_lane(grow(good_evidence().lane))
+    assert finding.expected == f"at most {MAX_LANE_PATTERNS} surfaces and patterns"
+    assert lie(good_evidence(), lane=with_lane(grow))[1] == {"LANE_DIFFERS"}
