@@ -11,7 +11,7 @@ from greenlight.codes import Code
 from greenlight.errors import RefusedError
 from greenlight.ledger.append import append
 from greenlight.ledger.pin import read_pin
-from greenlight.ledger.read import Ledger, read_ledger, read_records
+from greenlight.ledger.read import read_ledger, read_records
 from greenlight.model.documents import AuthorityLock
 from greenlight.model.documents.authority_lock import Delegation
 from greenlight.model.entry import sign_entry
@@ -23,6 +23,8 @@ from greenlight.primitives.ed25519 import Signer
 from greenlight.services.admission import Admission, Provider, Request, admit
 from greenlight.store.repository import Store
 from greenlight.verify.derive.checked import ticket_names
+
+NOT_READ = str(Digest.of(b""))  # in a rehearsal: of records that it does not need
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,24 @@ class Opened:
         return packet_id(self.admission.lane.lane, self.run_id)
 
 
-def open_run(
+def open_run(  # noqa: PLR0913 - the outside world of one act
     store: Store,
     signer: Signer,
     request: Request,
     provider: Provider,
     *,
     clock: Callable[[], datetime],
+    rehearse: Callable[[Opened], None] = lambda _opened: None,
 ) -> Opened:
     """Admit a request and open its run; nothing is written where it is refused.
+
+    Args:
+        store: Whose ledger it is opened in.
+        signer: The executor's key.
+        request: The lane, and who asks.
+        provider: Its surroundings.
+        clock: The time of this machine.
+        rehearse: Given the run as it would be opened, before it is; refuses by raising.
 
     Raises:
         RefusedError: With the code of what stands in the way.
@@ -73,15 +84,25 @@ def open_run(
         return [sign_entry(body, uuid=str(uuid.uuid4()), signer=signer)]
 
     # Refused once before the store is touched, so that a bad request leaves no trace at all.
-    admit(request, provider, current_state(store))
+    admission = admit(request, provider, current_state(store))
+    lock = _lock(admission, run_id, signer, grant_record=NOT_READ, trust_root=NOT_READ)
+    rehearse(Opened(admission, run_id, -1, request.at, lock))
     appended = append(store, signer, decide, clock=clock)
-    admission = admitted[0]
+    admission, ledger = admitted[0], appended.ledger
+    index = _held(admission).index
+    record = next(read_records(store, ledger, index, index + 1))
     return Opened(
         admission=admission,
         run_id=run_id,
         index=appended.indexes[0],
-        at=appended.ledger.state.runs[run_id].time,
-        authority=_lock(store, appended.ledger, admission, run_id, signer),
+        at=ledger.state.runs[run_id].time,
+        authority=_lock(
+            admission,
+            run_id,
+            signer,
+            grant_record=str(Digest.of(record)),
+            trust_root=str(ledger.head.pin),
+        ),
     )
 
 
@@ -124,11 +145,10 @@ def _held(admission: Admission) -> GrantState:
 
 
 def _lock(
-    store: Store, ledger: Ledger, admission: Admission, run_id: str, signer: Signer
+    admission: Admission, run_id: str, signer: Signer, *, grant_record: str, trust_root: str
 ) -> AuthorityLock:
     held = _held(admission)
     grant = held.grant
-    record = next(read_records(store, ledger, held.index, held.index + 1))
     lane = admission.lane
     return AuthorityLock(
         lane=lane.lane,
@@ -136,8 +156,8 @@ def _lock(
         authority=grant.authority,
         delegation=grant.delegation,
         grant=grant.grant,
-        grant_record=str(Digest.of(record)),
-        trust_root="sha256:" + ledger.head.origin.partition("/")[2],
+        grant_record=grant_record,
+        trust_root=trust_root,
         use=admission.use,
         max_uses=grant.max_uses,
         not_before=grant.not_before,

@@ -30,6 +30,7 @@ from greenlight.model.documents import (
 from greenlight.model.documents.environment import Fact, GradeRow
 from greenlight.model.documents.lineage import Presence
 from greenlight.model.documents.publication import PublishedRow
+from greenlight.model.documents.secret_scan import Hit
 from greenlight.model.evidence import Evidence
 from greenlight.model.lane import Lane, Step
 from greenlight.model.words import Status
@@ -48,6 +49,7 @@ from greenlight.services.opening import Opened, current_state, open_run
 from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
 from greenlight.services.publishing import publish_change
+from greenlight.services.rehearsing import find_unwithheld, rehearsed, require_sealable_words
 from greenlight.services.scanning import scan_artifacts, scanner_of
 from greenlight.services.sealing import Sealed, seal_files
 from greenlight.services.sources import describe_sources, source_artifacts
@@ -115,7 +117,15 @@ def run_lane(request: Request, provider: Provider, folder: Path, around: Surroun
     """
     request = _with(request, around)
     sweep(around.parent)  # what killed runs have left
-    opened = open_run(around.store, around.signer, request, provider, clock=around.clock)
+
+    def rehearse(opened: Opened) -> None:
+        rehearsal = _Run(opened, provider, folder, around, Workspace(folder, -1))
+        masked = masked_values(opened.admission.lane, around.variables)
+        require_sealable_words(rehearsal.rehearse(), masked)
+
+    opened = open_run(
+        around.store, around.signer, request, provider, clock=around.clock, rehearse=rehearse
+    )
     around = replace(around, clock=_forwards(around.clock, opened.at))
     workspace = Workspace.create(around.parent)
     try:
@@ -191,8 +201,12 @@ class _Run:
         done = execution.run()
         kept = {**self._kept(), **done.artifacts}
         if done.scan is None:
-            done.scan = self.scan(done.artifacts)
+            done.scan = self._search(done.artifacts)
         return self._evidence(done, Status.NOT_EXECUTED), kept
+
+    def rehearse(self) -> Evidence:
+        """Return what the evidence would be if every step went well; nothing is executed."""
+        return self._evidence(rehearsed(self._lane, self._opened_at), Status.NOT_EXECUTED)
 
     def _kept(self) -> dict[str, bytes]:
         """Return the artifacts that were there before the first step."""
@@ -221,6 +235,16 @@ class _Run:
 
     def scan(self, artifacts: Mapping[str, bytes]) -> SecretScan:
         """Search everything that would be published or sealed."""
+        found = self._search(artifacts)
+        masked = masked_values(self._lane, self.around.variables)
+        so_far = self._evidence(self._execution.result, Status.NOT_EXECUTED)
+        hits = tuple(
+            Hit(rule="document", path=path, offset=0) for path in find_unwithheld(so_far, masked)
+        )
+        # A secret that no artifact has to hold: better nothing published than no packet.
+        return replace(found, hits=(*found.hits, *hits))
+
+    def _search(self, artifacts: Mapping[str, bytes]) -> SecretScan:
         masked = masked_values(self._lane, self.around.variables)
         return scan_artifacts({**self._kept(), **artifacts}, masked)
 

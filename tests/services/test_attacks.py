@@ -96,8 +96,8 @@ def test_the_authority_lock_says_what_the_ledger_does(
     """Neither the trust root nor the roles of the chain are the executor's to choose."""
     honest = opening._lock  # noqa: SLF001 - what is written down of it
 
-    def lying(*arguments: Any) -> object:
-        lock = honest(*arguments)
+    def lying(*arguments: Any, **more: Any) -> object:
+        lock = honest(*arguments, **more)
         if field == "role":
             return replace(lock, chain=(replace(lock.chain[0], giver_role=lie),))
         return replace(lock, **{field: lie})
@@ -200,3 +200,34 @@ def test_texts_without_end_are_not_kept(
     assert {finding.code for finding in found.packet.refused} == {Code.LIMIT_EXCEEDED}
     verdict = verify_located(locate(None, str(tmp_path / "out")), Trust(unsigned_ok=True))
     assert verdict.integrity is Integrity.REJECTED
+
+
+def masking(bench: Bench, value: str) -> dict[str, Any]:
+    """The lane that edits and publishes, given a secret of this value."""
+    bench.write("kb/doc.md", "one\n")
+    bench.variables = {"API_TOKEN": value}
+    return editing() | {"environment": {"allow": ["API_TOKEN"], "masked": ["API_TOKEN"]}}
+
+
+@pytest.mark.parametrize("word", ["forbidden", "executor", "sha256:", "DERIVED_DIFFERS"])
+def test_a_secret_that_every_packet_holds_is_refused_before_the_run(
+    bench: Bench, word: str
+) -> None:
+    """A masked value that is a word of the documents: no use is spent, nothing is published."""
+    with pytest.raises(RefusedError) as caught:
+        bench.run(masking(bench, word))
+    assert caught.value.code is Code.SECRET_IN_EVIDENCE
+    assert bench.state.runs == {}
+    assert bench.read("kb/doc.md") == "one\n"
+
+
+def test_nothing_is_published_that_could_not_be_sealed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were the rehearsal blind, the search before publication would still see the documents."""
+    monkeypatch.setattr("greenlight.services.run.require_sealable_words", lambda *_: None)
+    with pytest.raises(RefusedError) as caught:
+        bench.run(masking(bench, "forbidden"))
+    assert caught.value.code is Code.SECRET_IN_EVIDENCE
+    assert len(bench.state.runs) == 1
+    assert bench.read("kb/doc.md") == "one\n"
