@@ -17,8 +17,8 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Final, TypeVar, cast
@@ -98,6 +98,21 @@ def sync_directory(path: Path) -> bool:
     return True
 
 
+def refresh(path: Path) -> None:
+    """Make a file that somebody wrote durable, and young.
+
+    Raises:
+        OSError: The system refused; for the caller to name what it wanted.
+    """
+    with suppress(PermissionError):  # somebody else's file, in a shared repository
+        os.utime(path)  # a prune running now spares what is young
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync_file(fd)  # git does not sync loose objects by default
+    finally:
+        os.close(fd)
+
+
 def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     """Write a file that must not be there yet, and sync it; its directory is not synced.
 
@@ -106,10 +121,20 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     Raises:
         OSError: The system refused; for the caller to name what it wanted.
     """
+    write_new_from(path, (data,), mode=mode)
+
+
+def write_new_from(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) -> None:
+    """Write a file piece by piece, as ``write_new`` does.
+
+    Raises:
+        OSError: The system refused; for the caller to name what it wanted.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
-            write_all(fd, data)
+            for data in chunks:
+                write_all(fd, data)
             sync_file(fd)
         finally:
             os.close(fd)

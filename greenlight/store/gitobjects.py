@@ -20,7 +20,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, UsageError
+from greenlight.errors import MalformedError, StoreError, UsageError
+from greenlight.primitives.limits import MAX_FILE_BYTES
 
 OID_DIGITS = {"sha1": 40, "sha256": 64}
 SIGNATURE_HEADER = {"sha1": "gpgsig", "sha256": "gpgsig-sha256"}
@@ -31,6 +32,12 @@ _MODES = frozenset({FILE, DIRECTORY, b"100755", b"120000", b"160000"})
 
 MAX_COMMIT_BYTES = 64 * 1024  # ours are under 2 KiB; a message is for people
 MAX_TREE_BYTES = 32 * 2**20  # MAX_PACKET_FILES entries of one directory with long names
+_LIMITS = {  # nothing that greenlight writes comes near
+    "blob": MAX_FILE_BYTES,
+    "commit": MAX_COMMIT_BYTES,
+    "tag": MAX_COMMIT_BYTES,
+    "tree": MAX_TREE_BYTES,
+}
 
 _IDENTITY = r"[^<>\n\0]+ <[^<>\n\0 ]*>"
 _STAMP = r"(?:0|[1-9][0-9]{0,11}) [+-][0-9]{4}"  # 12 digits: the year 33658, far from overflow
@@ -103,6 +110,29 @@ def object_id(kind: str, body: bytes, object_format: str) -> str:
     hasher = hashlib.new(object_format, header, usedforsecurity=False)
     hasher.update(body)
     return hasher.hexdigest()
+
+
+def require_hash(oid: str, kind: str, body: bytes, object_format: str) -> None:
+    """Refuse an object that is not what its name says.
+
+    Raises:
+        StoreError: STORE_DAMAGED.
+    """
+    found = object_id(kind, body, object_format)
+    if found != oid:
+        raise StoreError(Code.STORE_DAMAGED, f"object {oid} holds what hashes to {found}")
+
+
+def require_size(name: str, kind: str, size: int, max_bytes: int) -> None:
+    """Refuse an object that is larger than its reader, or its kind, has room for.
+
+    Raises:
+        StoreError: LIMIT_EXCEEDED.
+    """
+    limit = min(max_bytes, _LIMITS[kind])
+    if size > limit:
+        said = f"object {name} is a {kind} of {size} bytes, at most {limit} are read"
+        raise StoreError(Code.LIMIT_EXCEEDED, said)
 
 
 def is_oid(text: str, object_format: str) -> bool:

@@ -1,9 +1,10 @@
-"""Objects of a store: written loose and durably, read back, believed only by their hash.
+"""Objects of a store: written durably, read back, believed only by their hash.
 
-Writing (docs/adr/0009-own-durable-writer.md): a temporary file in the fan-out
-directory, synced, linked into place; ``flush`` reads every object back, verifies it
-and syncs the directories.  An object that is there already is read and compared,
-not assumed: a torn file of a crash is replaced.
+Writing (docs/adr/0009-own-durable-writer.md): loose, as a temporary file in the
+fan-out directory, synced and moved into place; or many at once into one pack, by
+``store.packwriter`` (docs/adr/0018-one-pack-a-packet.md).  ``flush`` reads every
+object back, verifies it and syncs the directories.  An object that is there already
+is read and compared, not assumed: a torn file of a crash is replaced.
 
 Reading: loose objects here, packs by ``store.packs``.  Every object is hashed on
 every read, and inflated no further than the size it declares.
@@ -11,7 +12,6 @@ every read, and inflated no further than the size it declares.
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
 from collections.abc import Sequence
@@ -26,28 +26,20 @@ from greenlight.store.durable import (
     at_once,
     failed,
     make_directories,
+    refresh,
     sync_directory,
-    sync_file,
     unique_name,
+    wrapped,
     write_new,
 )
-from greenlight.store.gitobjects import (
-    MAX_COMMIT_BYTES,
-    MAX_TREE_BYTES,
-    object_id,
-    require_oid,
-)
+from greenlight.store.gitobjects import object_id, require_hash, require_oid, require_size
+from greenlight.store.packindex import Pack
 from greenlight.store.packs import Packs
+from greenlight.store.packwriter import LEVEL, Objects, WrittenPack, write_pack
 
-_LIMITS = {  # nothing that greenlight writes comes near
-    "blob": MAX_FILE_BYTES,
-    "commit": MAX_COMMIT_BYTES,
-    "tag": MAX_COMMIT_BYTES,
-    "tree": MAX_TREE_BYTES,
-}
+MAX_PACKED_BYTES = 2**20  # what is larger is worth a file: written beside others, and kept once
 _HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})")
 _MAX_HEADER_BYTES = 32  # "commit " and 19 digits and a NUL
-_LEVEL = 1  # packing compresses again; level 6 takes three times as long for a fifth less
 _READ_ONLY = 0o444  # as git writes them
 _TRIES = 8  # a gc moves a folder away from under a writer once, not all the time
 
@@ -67,6 +59,8 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         self._written = Lock()  # held to note what was written; writing is not serialised
         self._unsynced: set[Path] = set()
         self._unread: dict[str, str] = {}
+        self._unread_packs: list[WrittenPack] = []
+        self._kept: list[Path] = []
 
     # --- writing
 
@@ -84,7 +78,7 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         for attempt in range(_TRIES):
             try:
                 if not self._is_there(path, kind, body):
-                    self._put(path, zlib.compress(header + body, _LEVEL))
+                    self._put(path, zlib.compress(header + body, LEVEL))
             except OSError as error:
                 # A gc running now may have packed the object, or removed the empty folder.
                 if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
@@ -104,6 +98,52 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         """
         return at_once(lambda each: self.write(*each), objects)
 
+    def write_pack(self, objects: Objects) -> None:
+        """Write objects, given as kind and body by name, into one pack; as ``write``.
+
+        Large ones, and those that lie loose already, are written loose nonetheless.  The pack
+        is held against a gc until ``release``.
+
+        Raises:
+            StoreError: IO_NOSPACE or IO_FAILED; nothing is left behind but whole objects.
+        """
+        small: dict[str, tuple[str, bytes]] = {}
+        loose: list[tuple[str, bytes]] = []
+        for oid, (kind, body) in objects.items():
+            if len(body) > MAX_PACKED_BYTES or self._path(oid).exists():
+                loose.append((kind, body))
+            else:
+                small[oid] = (kind, body)
+        self.write_many(loose)
+        if not small:
+            return
+        directory = self.directory / "pack"
+        self._unsynced.update(make_directories(directory))
+        for attempt in range(_TRIES):
+            try:
+                pack = write_pack(directory, small, self.object_format)
+            except OSError as error:
+                # A gc that prunes all may have taken a temporary file away.
+                if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
+                    continue
+                raise failed(error, f"write a pack into {directory}") from error
+            self._unsynced.add(directory)
+            self._unread_packs.append(pack)
+            if pack.keep is not None:
+                self._kept.append(pack.keep)
+            return
+
+    def release(self) -> None:
+        """Let a repack have what ``write_pack`` wrote: a ref keeps the objects alive by now.
+
+        Raises:
+            StoreError: IO_FAILED.
+        """
+        while self._kept:
+            keep = self._kept.pop()
+            with wrapped(f"remove {keep}"):
+                keep.unlink(missing_ok=True)
+
     def flush(self) -> None:
         """Verify what was written since the last flush, and make its names durable.
 
@@ -112,16 +152,34 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         """
         packs = self.directory / "pack"
         for oid, kind in self._unread.items():
-            if self.read(oid)[0] != kind:
+            if self._read_back(oid)[0] != kind:
                 raise StoreError(Code.STORE_DAMAGED, f"object {oid} was not written as a {kind}")
             if not self._path(oid).exists():
                 self._unsynced.add(packs)  # a gc packed it meanwhile, and synced no directory
-        if not all(at_once(sync_directory, sorted(self._unsynced))):
+        for pack in self._unread_packs:
+            self._verify(pack)
+        # In turn: the first commits the file system's journal, and leaves little to the others.
+        gone = [path for path in sorted(self._unsynced) if not sync_directory(path)]
+        if gone:
             sync_directory(packs)
         if self._unsynced:
             sync_directory(self.directory)  # fan-out directories, ours or another writer's
         self._unread.clear()
+        self._unread_packs.clear()
         self._unsynced.clear()
+
+    def _read_back(self, oid: str) -> tuple[str, bytes]:
+        try:
+            return self._read_loose(self._path(oid), oid, MAX_FILE_BYTES)
+        except FileNotFoundError:
+            return self._packs.read(oid, MAX_FILE_BYTES)
+
+    def _verify(self, pack: WrittenPack) -> None:
+        try:
+            Pack(pack.index, self.object_format).verify(pack.oids)
+        except FileNotFoundError:
+            for oid in pack.oids:  # a repack that cares for no keep file has moved them
+                self.read(oid)
 
     def _is_there(self, path: Path, kind: str, body: bytes) -> bool:
         """Report whether the object lies there whole; if so, make it durable and young."""
@@ -133,13 +191,7 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             return False  # torn by a crash: replaced, never counted as there
         if found != (kind, body):
             return False
-        with suppress(PermissionError):  # somebody else's file, in a shared repository
-            os.utime(path)  # a prune running now spares young objects
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            sync_file(fd)  # git does not sync loose objects by default
-        finally:
-            os.close(fd)
+        refresh(path)
         return True
 
     def _put(self, path: Path, data: bytes) -> None:
@@ -170,10 +222,13 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         try:
             return self._read_loose(path, oid, max_bytes)
         except FileNotFoundError:
-            kind, body = self._packs.read(oid)
-        _require_size(oid, kind, len(body), max_bytes)
-        self._require_hash(oid, kind, body)
-        return kind, body
+            return self._packs.read(oid, max_bytes)
+        except StoreError as error:
+            # Git reads packs first, so for git a torn loose file beside a pack is no damage.
+            found = self._packs.find(oid, max_bytes) if error.code is Code.STORE_DAMAGED else None
+            if found is None:
+                raise
+            return found
 
     def read_as(self, kind: str, oid: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """Return the body of an object that must be of this kind.
@@ -198,30 +253,20 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         except OSError as error:
             raise failed(error, f"read object {oid}") from error
         kind, body = _inflate(data, oid, max_bytes)
-        self._require_hash(oid, kind, body)
+        require_hash(oid, kind, body, self.object_format)
         return kind, body
-
-    def _require_hash(self, oid: str, kind: str, body: bytes) -> None:
-        found = object_id(kind, body, self.object_format)
-        if found != oid:
-            raise StoreError(Code.STORE_DAMAGED, f"object {oid} holds what hashes to {found}")
 
     def _path(self, oid: str) -> Path:
         return self.directory / oid[:2] / oid[2:]
 
     def close(self) -> None:
-        """Give the packs' file handles back."""
+        """Give the packs' file handles back, and packs that no ref came to name to git's gc."""
         self._packs.close()
+        with suppress(StoreError):  # a keep file that stays costs a repack, and nothing else
+            self.release()
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _require_size(name: str, kind: str, size: int, max_bytes: int) -> None:
-    limit = min(max_bytes, _LIMITS[kind])
-    if size > limit:
-        said = f"object {name} is a {kind} of {size} bytes, at most {limit} are read"
-        raise StoreError(Code.LIMIT_EXCEEDED, said)
 
 
 def _inflate(data: bytes, name: str, max_bytes: int = MAX_FILE_BYTES) -> tuple[str, bytes]:
@@ -239,7 +284,7 @@ def _inflate(data: bytes, name: str, max_bytes: int = MAX_FILE_BYTES) -> tuple[s
         if not null or match is None:
             raise StoreError(Code.STORE_DAMAGED, f"object {name} is torn")
         kind, size = match[1].decode("ascii"), int(match[2])
-        _require_size(name, kind, size, max_bytes)
+        require_size(name, kind, size, max_bytes)
         if len(rest) > size:
             raise StoreError(Code.STORE_DAMAGED, f"object {name} is longer than it declares")
         # One byte more than declared is asked for, so that a bomb is seen and not inflated.

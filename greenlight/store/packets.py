@@ -28,6 +28,7 @@ from greenlight.store.gitobjects import (
     SIGNATURE_HEADER,
     TreeEntry,
     encode_commit,
+    object_id,
     parse_commit,
     parse_tree,
 )
@@ -66,7 +67,10 @@ def write_packet(  # noqa: PLR0913 - what a commit is made of
     time: datetime,
     message: str,
 ) -> str:
-    """Write a packet's objects durably and return its commit; no ref moves.
+    """Write a packet's objects as one pack and return its commit; no ref moves.
+
+    It is durable, and was read back, after the next ``flush``: ``shelve`` does that before it
+    moves a ref, and then lets git repack the pack.
 
     Args:
         store: Where to.
@@ -80,16 +84,21 @@ def write_packet(  # noqa: PLR0913 - what a commit is made of
     Raises:
         MalformedError: A path that no packet may have.
         UsageError: The author cannot stand in a commit.
-        StoreError: IO_NOSPACE, IO_FAILED, STORE_DAMAGED; unreachable objects may remain.
+        StoreError: IO_NOSPACE, IO_FAILED; unreachable objects may remain.
     """
     contents = {f"packet/{path}": data for path, data in files.items()}
     contents |= {f"seal/{path}": data for path, data in seal.items()}
-    oids = store.objects.write_many([("blob", data) for data in contents.values()])
-    blobs = dict(zip(contents, map(bytes.fromhex, oids), strict=True))
-    trees = [("tree", body) for _, body in tree_objects(blobs, store.object_format)]
-    tree = store.objects.write_many(trees)[-1]  # children first, the root last
-    commit = write_commit(store, tree, (), signer=signer, author=author, time=time, message=message)
-    store.objects.flush()
+    names = {p: object_id("blob", data, store.object_format) for p, data in contents.items()}
+    objects = {names[path]: ("blob", data) for path, data in contents.items()}
+    blobs = {path: bytes.fromhex(oid) for path, oid in names.items()}
+    tree = ""
+    for name, body in tree_objects(blobs, store.object_format):  # children first, the root last
+        tree = name.hex()
+        objects[tree] = ("tree", body)
+    body = _commit(store, tree, (), signer=signer, author=author, time=time, message=message)
+    commit = object_id("commit", body, store.object_format)
+    objects[commit] = ("commit", body)
+    store.objects.write_pack(objects)
     return commit
 
 
@@ -109,18 +118,32 @@ def write_commit(  # noqa: PLR0913 - what a commit is made of
         UsageError: The author cannot stand in a commit.
         StoreError: IO_NOSPACE or IO_FAILED.
     """
-    body = encode_commit(tree=tree, parents=parents, author=author, time=time, message=message)
-    if signer is not None:
-        armoured = sshsig.sign(body, signer, SIGNATURE_NAMESPACE)
-        body = encode_commit(
-            tree=tree,
-            parents=parents,
-            author=author,
-            time=time,
-            message=message,
-            signature=(SIGNATURE_HEADER[store.object_format], armoured),
-        )
+    body = _commit(store, tree, parents, signer=signer, author=author, time=time, message=message)
     return store.objects.write("commit", body)
+
+
+def _commit(  # noqa: PLR0913 - as write_commit
+    store: Store,
+    tree: str,
+    parents: tuple[str, ...],
+    *,
+    signer: Signer | None,
+    author: str,
+    time: datetime,
+    message: str,
+) -> bytes:
+    body = encode_commit(tree=tree, parents=parents, author=author, time=time, message=message)
+    if signer is None:
+        return body
+    armoured = sshsig.sign(body, signer, SIGNATURE_NAMESPACE)
+    return encode_commit(
+        tree=tree,
+        parents=parents,
+        author=author,
+        time=time,
+        message=message,
+        signature=(SIGNATURE_HEADER[store.object_format], armoured),
+    )
 
 
 def read_packet(store: Store, commit: str) -> StoredPacket:

@@ -1,11 +1,12 @@
-"""Packs, read by dulwich: the one place where dulwich does anything.
+"""The packs of a store: plain objects by ``store.packindex``, all else by dulwich.
 
-What a damaged pack makes dulwich raise is a long list (zlib, assertion, type, key
-and struct errors were seen), so all of it is caught here and becomes one
-``StoreError``.  dulwich is imported when the first object is not loose: that costs
-70 ms, and a new store has no packs.
+This is the one place where dulwich does anything: deltas, which a gc makes, other
+indexes than version 2, and alternates.  What a damaged pack makes dulwich raise is a
+long list (zlib, assertion, type, key and struct errors were seen), so all of it is
+caught here and becomes one ``StoreError``.  dulwich is imported when it is needed:
+that costs 70 ms, and packs that greenlight wrote hold no deltas.
 
-What comes out is not believed: ``store.objects`` hashes every object it hands on.
+What comes out is not believed: every object is hashed before it is handed on.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from __future__ import annotations
 import struct
 import weakref
 import zlib
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
+from greenlight.store.durable import wrapped
+from greenlight.store.gitobjects import require_hash, require_size
+from greenlight.store.packindex import KINDS, Pack
 
 if TYPE_CHECKING:
     from dulwich.object_store import DiskObjectStore
 
-_KINDS = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
 # Seen on damaged packs, or one bit away from what was seen.  OSError: dulwich gives the
 # system's errors on as they are, and a file that cannot be read is not a missing object.
 _DAMAGE = (
@@ -51,19 +55,77 @@ class Packs(AbstractContextManager["Packs"]):
         self._format = object_format
         self._opened: DiskObjectStore | None = None
         self._finalizer: weakref.finalize[..., Packs] | None = None
+        self._packs: list[Pack] = []  # the one that served last comes first
+        self._names: frozenset[str] = frozenset()
+        self._listed_ns = -1
 
-    def read(self, oid: str) -> tuple[str, bytes]:
-        """Return kind and body of an object, not yet verified.
+    def read(self, oid: str, max_bytes: int) -> tuple[str, bytes]:
+        """Return kind and body of an object, verified by its hash.
 
         Raises:
-            StoreError: STORE_DAMAGED: it is in no pack, or cannot be read.
+            StoreError: STORE_DAMAGED: it is in no pack, or cannot be read; LIMIT_EXCEEDED.
         """
+        found = self.find(oid, max_bytes)
+        if found is not None:
+            return found
         try:
-            return self._read(oid)
+            kind, body = self._read(oid)
         except StoreError:
             # A repack may have replaced every pack since they were listed: look once more.
             self.close()
-            return self._read(oid)
+            kind, body = self._read(oid)
+        require_size(oid, kind, len(body), max_bytes)
+        require_hash(oid, kind, body, self._format)
+        return kind, body
+
+    def find(self, oid: str, max_bytes: int) -> tuple[str, bytes] | None:
+        """Return an object that is no delta, verified, or None where no pack of ours has it.
+
+        Raises:
+            StoreError: STORE_DAMAGED: no pack that has it has it whole; LIMIT_EXCEEDED.
+        """
+        damage: StoreError | None = None
+        for pack in self._known_then_new():
+            try:
+                offset = pack.find(oid)
+                found = None if offset is None else pack.read(oid, offset, max_bytes)
+            except FileNotFoundError:
+                continue  # repacked since it was listed
+            except StoreError as error:
+                if error.code is not Code.STORE_DAMAGED:
+                    raise
+                damage = error  # another pack may have it whole
+                continue
+            if found is not None:
+                if self._packs[0] is not pack:  # a packet's objects lie together
+                    self._packs.remove(pack)
+                    self._packs.insert(0, pack)
+                return found
+        if damage is not None:
+            raise damage
+        return None
+
+    def _known_then_new(self) -> Iterator[Pack]:
+        """Yield the packs that were seen, and then those that appeared since."""
+        yield from tuple(self._packs)
+        try:
+            changed_ns = (self._objects / "pack").stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if changed_ns == self._listed_ns:
+            return
+        with wrapped(f"list {self._objects / 'pack'}"):
+            names = frozenset(path.name for path in (self._objects / "pack").glob("pack-*.idx"))
+        gone = self._names - names
+        self._packs = [pack for pack in self._packs if pack.index.name not in gone]
+        new = []
+        for name in sorted(names - self._names):
+            # What is not of version 2, or not whole, is for dulwich to judge.
+            with suppress(FileNotFoundError, StoreError):
+                new.append(Pack(self._objects / "pack" / name, self._format))
+        self._packs += new
+        self._names, self._listed_ns = names, changed_ns
+        yield from new
 
     def _read(self, oid: str) -> tuple[str, bytes]:
         from dulwich.errors import (  # noqa: PLC0415 - 70 ms that a store without packs saves
@@ -80,9 +142,9 @@ class Packs(AbstractContextManager["Packs"]):
         except (*_DAMAGE, ApplyDeltaError, ChecksumMismatch, FileFormatException) as error:
             said = f"{type(error).__name__}: {error}"
             raise StoreError(Code.STORE_DAMAGED, f"object {oid} is unreadable: {said}") from error
-        if number not in _KINDS:
+        if number not in KINDS:
             raise StoreError(Code.STORE_DAMAGED, f"object {oid} has the unknown type {number}")
-        return _KINDS[number], body
+        return KINDS[number], body
 
     def _store(self) -> DiskObjectStore:
         from dulwich.object_format import OBJECT_FORMATS  # noqa: PLC0415 - see above

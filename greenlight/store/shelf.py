@@ -56,6 +56,8 @@ def shelve(  # noqa: PLR0913 - what a shelf commit says
 ) -> str:
     """Make a packet commit reachable, durably; return the shelf's new commit.
 
+    What was written before and not yet flushed, as the packet, is flushed with it.
+
     Raises:
         StoreError: STORE_BUSY, IO_NOSPACE, IO_FAILED.
     """
@@ -74,6 +76,7 @@ def shelve(  # noqa: PLR0913 - what a shelf commit says
         except ConflictError as error:
             old = error.current or None
         else:
+            store.objects.release()
             return new
     raise StoreError(Code.STORE_BUSY, f"{ref} was moved by others {MAX_TRIES} times")
 

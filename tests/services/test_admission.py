@@ -12,6 +12,7 @@ from greenlight.model.surface import REJECTS, SurfaceClass
 from greenlight.primitives.gittree import blob_id
 from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.verifying import Integrity
+from tests.damage import flip_object
 from tests.lanes_helper import (
     GREETING,
     STRANGER,
@@ -471,12 +472,7 @@ def test_a_packet_whose_bytes_were_changed_is_no_input(bench):
 
 def damage(bench: Bench, data: bytes) -> None:
     """Flip a bit in the object that holds ``data``."""
-    oid = blob_id(data, bench.store.object_format).hex()
-    path = bench.store.git_dir / "objects" / oid[:2] / oid[2:]
-    path.chmod(0o644)
-    raw = bytearray(path.read_bytes())
-    raw[-9] ^= 1
-    path.write_bytes(raw)
+    flip_object(bench.store, blob_id(data, bench.store.object_format).hex())
 
 
 def prior_with_blockers(bench: Bench) -> str:

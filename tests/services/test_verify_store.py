@@ -26,6 +26,7 @@ from greenlight.services.verifying import (
     verify_located,
 )
 from greenlight.store.repository import Store, create_store, open_store
+from tests.damage import flip_object
 from tests.lanes_helper import OWNER, STRANGER, Bench, Ran, lane
 from tests.tools import need
 from tests.vector_reader import put_commit, put_tree
@@ -207,11 +208,7 @@ def test_a_packet_that_is_not_here(bench: Bench, ran: Ran, git: Git) -> None:
 def test_a_damaged_object(bench: Bench, ran: Ran) -> None:
     """A bit of an object on disk: the packet is rejected, with the object named."""
     tree = bench.store.objects.read(ran.result.sealed.commit)[1].split()[1].decode()
-    path = bench.store.git_dir / "objects" / tree[:2] / tree[2:]
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o600)
-    path.write_bytes(data)
+    flip_object(bench.store, tree)
     with open_store(bench.store.git_dir, bench.folder) as store:
         found = verify_all(store, Trust())
     assert Code.STORE_DAMAGED in codes(found)

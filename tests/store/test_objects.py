@@ -67,7 +67,7 @@ def test_whole_object_is_synced_again(store, monkeypatch):
     oid = store.objects.write("blob", body)
     store.objects.flush()
     synced = []
-    monkeypatch.setattr("greenlight.store.objects.sync_file", synced.append)
+    monkeypatch.setattr("greenlight.store.durable.sync_file", synced.append)
     other = ObjectStore(store.git_dir / "objects", store.object_format)
 
     other.write("blob", body)

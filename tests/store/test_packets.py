@@ -9,7 +9,7 @@ from greenlight.errors import ConflictError, MalformedError, StoreError, UsageEr
 from greenlight.model.finding import Finding
 from greenlight.primitives.ed25519 import SeedSigner
 from greenlight.primitives.openssh import format_public
-from greenlight.store.gitobjects import TreeEntry, encode_commit, encode_tree
+from greenlight.store.gitobjects import TreeEntry, encode_commit, encode_tree, object_id
 from greenlight.store.packets import read_packet, write_packet
 from greenlight.store.repository import Store
 from greenlight.store.shelf import PREFIX, ShelfEntry, shelf_entries, shelve
@@ -184,9 +184,8 @@ def test_depth_bomb(store):
 
 def test_missing_blob(store):
     """A packet with a blob that is not here is damage, never a smaller packet."""
-    commit = write(store)
-    oid = store.objects.write("blob", b"deep\n")
-    (store.git_dir / "objects" / oid[:2] / oid[2:]).unlink()
+    oid = object_id("blob", b"nowhere\n", store.object_format)
+    commit = hostile(store, TreeEntry(b"100644", b"lost", oid))
 
     with pytest.raises(StoreError) as caught:
         read_packet(store, commit)

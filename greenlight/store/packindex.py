@@ -1,0 +1,220 @@
+"""One pack, read without a library: its index, and the objects that are no deltas.
+
+What is read is index version 2 (git's ``gitformat-pack``), which is what greenlight
+and git write.  Nothing of it is believed: an offset must lie in the pack, an object
+is inflated no further than the size it declares and its kind may have, and its hash
+must be its name.  Whatever else a file holds is STORE_DAMAGED.
+
+No file stays open, so that a store may have any number of packs: a small index is
+held in memory and a large one mapped, the pack is opened for each object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import struct
+import zlib
+from bisect import bisect_left
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from greenlight.codes import Code
+from greenlight.errors import StoreError
+from greenlight.primitives.limits import MAX_FILE_BYTES
+from greenlight.store.durable import failed
+from greenlight.store.gitobjects import OID_DIGITS, require_hash, require_size
+
+INDEX_MAGIC: Final = b"\xfftOc\0\0\0\x02"
+PACK_MAGIC: Final = b"PACK\0\0\0\x02"
+PACK_HEADER_BYTES: Final = len(PACK_MAGIC) + 4
+KINDS: Final = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+FAR: Final = 1 << 31  # an offset with this bit is a place in the table of long ones
+_DELTAS = (6, 7)  # by offset, by name
+_FANOUT_END = len(INDEX_MAGIC) + 256 * 4
+_HELD_BYTES = 2**20  # some 20,000 objects; what is larger was made by a gc, and there are few
+_CHUNK_BYTES = 64 * 1024
+_MAX_SHIFT = 63  # of a size; what declares more is no object of this world
+
+
+class Pack:
+    """One pack and its index.
+
+    Args:
+        index: The index's file; the pack lies beside it.
+        object_format: ``sha1`` or ``sha256``.
+
+    Raises:
+        FileNotFoundError: A repack has just removed it.
+        StoreError: STORE_DAMAGED: not an index of version 2, or not whole; IO_FAILED.
+    """
+
+    def __init__(self, index: Path, object_format: str) -> None:
+        self.index = index
+        self.path = index.with_suffix(".pack")
+        self._format = object_format
+        self._width = OID_DIGITS[object_format] // 2
+        self._data = _contents(index)
+        if len(self._data) < _FANOUT_END or self._data[: len(INDEX_MAGIC)] != INDEX_MAGIC:
+            raise self._damaged("its index is not one of version 2")
+        self._fanout = struct.unpack_from(">256I", self._data, len(INDEX_MAGIC))
+        count = self.count = self._fanout[-1]
+        # Names, CRCs, offsets, long offsets, and two checksums.
+        self._near = _FANOUT_END + count * (self._width + 4)
+        self._far = self._near + count * 4
+        far_bytes = len(self._data) - 2 * self._width - self._far
+        if far_bytes not in range(0, 8 * count + 1, 8) or list(self._fanout) != sorted(
+            self._fanout
+        ):
+            raise self._damaged("its index is not as long as it says")
+        if isinstance(self._data, bytes):  # to read all of a large one for one object is too dear
+            self._require_index()
+
+    def find(self, oid: str) -> int | None:
+        """Return where in the pack the object stands, or None where it is not in it.
+
+        Raises:
+            StoreError: STORE_DAMAGED: the index has no true place for it.
+        """
+        name = bytes.fromhex(oid)
+        first = self._fanout[name[0] - 1] if name[0] else 0
+        last = self._fanout[name[0]]
+        place = bisect_left(range(last), name, first, key=self._name)
+        if place == last or self._name(place) != name:
+            return None
+        (offset,) = struct.unpack_from(">I", self._data, self._near + place * 4)
+        if offset < FAR:
+            return int(offset)
+        at = self._far + (offset - FAR) * 8
+        if at + 8 > len(self._data) - 2 * self._width:
+            raise self._damaged(f"its index has no place for {oid}")
+        return int.from_bytes(self._data[at : at + 8])
+
+    def read(self, oid: str, offset: int, max_bytes: int) -> tuple[str, bytes] | None:
+        """Return kind and body of an object, verified by its hash, or None where it is a delta.
+
+        Args:
+            oid: Its name.
+            offset: Where it stands, as ``find`` said.
+            max_bytes: How large it may be.
+
+        Raises:
+            FileNotFoundError: A repack has just removed the pack.
+            StoreError: STORE_DAMAGED; LIMIT_EXCEEDED; IO_FAILED.
+        """
+        try:
+            with self.path.open("rb") as file:
+                end = file.seek(0, os.SEEK_END) - self._width
+                if not PACK_HEADER_BYTES <= offset < end:
+                    raise self._damaged(f"{oid} would stand outside of it")
+                file.seek(offset)
+                number, size = self._entry_header(file, oid)
+                if number in _DELTAS:
+                    return None
+                if number not in KINDS:
+                    raise self._damaged(f"{oid} has the unknown type {number}")
+                require_size(oid, KINDS[number], size, max_bytes)
+                body = self._inflate(file, oid, size)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise failed(error, f"read {self.path}") from error
+        require_hash(oid, KINDS[number], body, self._format)
+        return KINDS[number], body
+
+    def verify(self, oids: Iterable[str]) -> None:
+        """Read all of the pack, and these objects through the index.
+
+        Raises:
+            FileNotFoundError: It is gone.
+            StoreError: STORE_DAMAGED: a byte is not as it was written; IO_FAILED.
+        """
+        self._require_index()
+        hasher = hashlib.new(self._format, usedforsecurity=False)
+        try:
+            with self.path.open("rb") as file:
+                left = file.seek(0, os.SEEK_END) - self._width
+                file.seek(0)
+                start = file.read(PACK_HEADER_BYTES)
+                hasher.update(start)
+                left -= len(start)
+                while left > 0 and (chunk := file.read(min(left, _CHUNK_BYTES))):
+                    hasher.update(chunk)
+                    left -= len(chunk)
+                trailer = file.read()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise failed(error, f"read {self.path}") from error
+        named = self._data[-2 * self._width : -self._width]
+        if start != PACK_MAGIC + self.count.to_bytes(4) or trailer != hasher.digest():
+            raise self._damaged("its checksum is another")
+        if trailer != named:
+            raise self._damaged("its index is that of another pack")
+        for oid in oids:
+            offset = self.find(oid)
+            if offset is None or self.read(oid, offset, MAX_FILE_BYTES) is None:
+                raise self._damaged(f"{oid} is not in it")
+
+    def _name(self, place: int) -> bytes:
+        at = _FANOUT_END + place * self._width
+        return self._data[at : at + self._width]
+
+    def _require_index(self) -> None:
+        body = memoryview(self._data)[: -self._width]
+        with body:
+            found = hashlib.new(self._format, body, usedforsecurity=False).digest()
+        if found != self._data[-self._width :]:
+            raise self._damaged("its index has another checksum")
+
+    def _entry_header(self, file: BinaryIO, oid: str) -> tuple[int, int]:
+        """Return an entry's type and the size that it declares."""
+        byte = (file.read(1) or b"\0")[0]
+        number, size, shift = byte >> 4 & 7, byte & 15, 4
+        while byte & 0x80:
+            byte = (file.read(1) or b"\0")[0]
+            size |= (byte & 0x7F) << shift
+            shift += 7
+            if shift > _MAX_SHIFT:
+                raise self._damaged(f"{oid} declares no size")
+        return number, size
+
+    def _inflate(self, file: BinaryIO, oid: str, size: int) -> bytes:
+        stream = zlib.decompressobj()
+        pieces: list[bytes] = []
+        left = size
+        data = b""
+        while not stream.eof:
+            data = data or file.read(_CHUNK_BYTES)
+            if not data:
+                raise self._damaged(f"{oid} is cut")
+            try:
+                # One byte more than declared, so that a bomb is seen and not inflated.
+                piece = stream.decompress(data, left + 1)
+            except zlib.error as error:
+                raise self._damaged(f"{oid} is torn: {error}") from error
+            data = stream.unconsumed_tail
+            left -= len(piece)
+            if left < 0:
+                break
+            pieces.append(piece)
+        if left:
+            raise self._damaged(f"{oid} is not as long as it declares")
+        return b"".join(pieces)
+
+    def _damaged(self, what: str) -> StoreError:
+        return StoreError(Code.STORE_DAMAGED, f"{self.path} is damaged: {what}")
+
+
+def _contents(path: Path) -> bytes | mmap.mmap:
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > _HELD_BYTES:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return file.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise failed(error, f"read {path}") from error
