@@ -6,6 +6,7 @@ errors nor parser.  Everything else goes through ``program.run``.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from greenlight.cli.completing import complete  # noqa: PLC0415 - the light path
 
         return complete(words[1:])
+    gc.disable()  # importing makes many objects, and none of them is garbage
     from greenlight.cli.program import run  # noqa: PLC0415 - likewise
 
+    gc.enable()
     return run(words)

@@ -105,6 +105,7 @@ def _carry_out(command: str, words: list[str]) -> int:
     gc.disable()  # importing makes many objects, and none of them is garbage
     known = COMMANDS[command]
     module = import_module(f"greenlight.cli.commands.{known.module}")
+    gc.freeze()  # what was imported stays until the end, and is looked through no more
     gc.enable()
     answer: Answer = getattr(module, known.function)(arguments)
     print_answer(command, answer, as_json=arguments.json)

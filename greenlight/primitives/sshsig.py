@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import struct
-import textwrap
 from typing import Final
 
 from greenlight.codes import Code
@@ -84,7 +83,9 @@ def _blob(key: PublicKey, namespace: str, signature: bytes) -> bytes:
 
 
 def _armour(blob: bytes) -> str:
-    return _BEGIN + textwrap.fill(base64.b64encode(blob).decode("ascii"), _COLUMNS) + _END
+    text = base64.b64encode(blob).decode("ascii")
+    lines = (text[at : at + _COLUMNS] for at in range(0, len(text), _COLUMNS))
+    return _BEGIN + "\n".join(lines) + _END
 
 
 def _malformed(message: str) -> MalformedError:

@@ -186,7 +186,7 @@ class _Needle:
 
     anchor: bytes
     rule: str
-    rest: re.Pattern[bytes] | None
+    rest: bytes | None  # a pattern; most anchors are found nowhere, so it is compiled when one is
     in_word: bool
 
     def find(self, data: bytes, start: int, end: int) -> Iterator[int]:
@@ -194,9 +194,12 @@ class _Needle:
         last = end + len(self.anchor) - 1
         while (start := data.find(self.anchor, start, last)) >= 0:
             begins = self.in_word or start == 0 or data[start - 1] not in _WORD
-            if begins and (self.rest is None or self.rest.match(data, start + len(self.anchor))):
+            if begins and self._goes_on(data, start + len(self.anchor)):
                 yield start
             start += 1
+
+    def _goes_on(self, data: bytes, at: int) -> bool:
+        return self.rest is None or re.compile(self.rest).match(data, at) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,7 @@ class Scanner:
     def of(cls, masked: Mapping[str, bytes] = MappingProxyType({})) -> Self:
         """Return a scanner for all rules and the values of ``masked``, by variable name."""
         needles = [
-            _Needle(anchor, rule.name, re.compile(rule.rest), rule.in_word)
+            _Needle(anchor, rule.name, rule.rest, rule.in_word)
             for rule in RULES
             for anchor in rule.anchors
         ]
