@@ -182,10 +182,16 @@ def shelved_packets(store: Store) -> Iterator[ShelfEntry]:
     return (entry for entry in shelf_entries(store) if isinstance(entry, ShelfEntry))
 
 
-def ledger_of(store: Store, root: Digest | None = None) -> Ledger:
-    """Read the store's ledger, held against ``root``, or else against what is pinned here."""
+def ledger_of(store: Store, root: Digest | None = None, known: Ledger | None = None) -> Ledger:
+    """Read the store's ledger, held against ``root``, or else against what is pinned here.
+
+    Args:
+        store: Where it lies.
+        root: Digest of a trust root that was given.
+        known: What was read of it before, under the same root: only what is new is read.
+    """
     pin = read_pin(store)
     if root is not None and (pin is None or pin.digest != root):
         # What was given counts: a fresh clone has no pin, and another's is not asked.
         pin = Pin.of(root, DEFAULT_REF if pin is None else pin.ref)
-    return read_ledger(store, DEFAULT_REF if pin is None else pin.ref, pin=pin)
+    return read_ledger(store, DEFAULT_REF if pin is None else pin.ref, pin=pin, base=known)

@@ -128,7 +128,12 @@ class _Recorded:
 
 
 def verify_located(
-    located: Located, trust: Trust, *, store: Store | None = None, lineage: bool = False
+    located: Located,
+    trust: Trust,
+    *,
+    store: Store | None = None,
+    lineage: bool = False,
+    known: Ledger | None = None,
 ) -> Verdict:
     """Verify one packet that was found.
 
@@ -137,10 +142,11 @@ def verify_located(
         trust: Whom the caller trusts.
         store: Where it was found, and where its lineage is looked for.
         lineage: Whether to walk the packets that it depends on.
+        known: The store's ledger as it was read under this trust before, to read it once.
     """
     verdict = verify_packet(located.packet, published())
     findings = list(verdict.findings)
-    ledger, wrong = _ledger(located, trust, store)
+    ledger, wrong = _ledger(located, trust, store, known)
     findings += wrong
     state, vouched = "", ""
     if ledger is not None and verdict.statement is not None:
@@ -192,11 +198,11 @@ def _signer(verdict: PacketVerdict, trust: Trust, *, known: bool) -> list[Findin
 
 
 def _ledger(
-    located: Located, trust: Trust, store: Store | None
+    located: Located, trust: Trust, store: Store | None, known: Ledger | None
 ) -> tuple[_Recorded | None, list[Finding]]:
     """Return the ledger to hold a packet against: the store's, or what came along."""
     if located.commit and store is not None:
-        ledger = _trusted_ledger(store, trust)
+        ledger = _trusted_ledger(store, trust, known)
         if ledger is None:
             return None, []
         return _from_store(store, ledger), list(ledger.findings)
@@ -205,11 +211,11 @@ def _ledger(
     return _from_folder(located.ledger, trust.root)
 
 
-def _trusted_ledger(store: Store, trust: Trust) -> Ledger | None:
+def _trusted_ledger(store: Store, trust: Trust, known: Ledger | None) -> Ledger | None:
     """Return the store's ledger where its trust root is pinned, here or by the caller."""
     if read_pin(store) is None and trust.root is None:
         return None
-    return ledger_under(store, trust)
+    return ledger_under(store, trust, known)
 
 
 def _from_store(store: Store, ledger: Ledger) -> _Recorded:
@@ -326,7 +332,9 @@ def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVer
         else:
             findings.append(entry)
     commits = dict.fromkeys(entry.commit for entry in reversed(shelved))
-    packets = tuple(_verify_commit(store, commit, trust, lineage=lineage) for commit in commits)
+    packets = tuple(
+        _verify_commit(store, commit, trust, ledger, lineage=lineage) for commit in commits
+    )
     # By what the packets say of themselves: a shelf's word for a packet is only a hint.
     here = {verdict.statement.subject for verdict in packets if verdict.statement}
     findings += [
@@ -343,7 +351,9 @@ def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVer
     return StoreVerdict(packets, Report.of(findings), voids)
 
 
-def _verify_commit(store: Store, commit: str, trust: Trust, *, lineage: bool) -> Verdict:
+def _verify_commit(
+    store: Store, commit: str, trust: Trust, ledger: Ledger, *, lineage: bool
+) -> Verdict:
     try:
         located = read_commit(store, commit)
     except GreenlightError as error:
@@ -357,9 +367,15 @@ def _verify_commit(store: Store, commit: str, trust: Trust, *, lineage: bool) ->
             trusted_by="",
             report=Report((finding,)),
         )
-    return verify_located(located, trust, store=store, lineage=lineage)
+    return verify_located(located, trust, store=store, lineage=lineage, known=ledger)
 
 
-def ledger_under(store: Store, trust: Trust) -> Ledger:
-    """Read the store's ledger, held against its pin, or against the root that was given."""
-    return ledger_of(store, trust.root)
+def ledger_under(store: Store, trust: Trust, known: Ledger | None = None) -> Ledger:
+    """Read the store's ledger, held against its pin, or against the root that was given.
+
+    Args:
+        store: Where it lies.
+        trust: Whom the caller trusts.
+        known: What was read of it under the same trust before: only what is new is read.
+    """
+    return ledger_of(store, trust.root, known)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from greenlight.codes import Code
+from greenlight.ledger import read as ledger_reading
 from greenlight.ledger.pin import DEFAULT_REF, read_pin
 from greenlight.ledger.read import read_ledger
 from greenlight.model.entry import sign_entry
@@ -68,6 +69,23 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
 @pytest.fixture
 def ran(bench: Bench) -> Ran:
     return bench.run(lane())
+
+
+def test_the_ledger_is_read_once_for_all_packets(
+    bench: Bench, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verifying everything costs the records once, not once a packet."""
+    bench.run(lane())
+    walked = []
+    real = ledger_reading._walk  # noqa: SLF001 - the one place that reads ledger commits
+
+    def counting(*arguments: object) -> object:
+        walked.append(arguments)
+        return real(*arguments)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(ledger_reading, "_walk", counting)
+    found = verify_all(ran.store, Trust())
+    assert (len(found.packets), found.integrity, len(walked)) == (2, Integrity.INTACT, 1)
 
 
 def codes(found: StoreVerdict) -> set[Code]:
