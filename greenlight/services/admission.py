@@ -111,10 +111,6 @@ class Admission:
     def lane_digest(self) -> str:
         return str(Digest.of(self.lane_bytes))
 
-    @property
-    def dry_run(self) -> bool:
-        return self.lane.mode == Mode.DRY_RUN
-
 
 @dataclass(frozen=True, slots=True)
 class AdmittedProvider:
@@ -376,9 +372,7 @@ def _usable(
         lifting = [name for name in missing if name.startswith("resolve:")]
         code = Code.BLOCKER_NOT_RESOLVABLE if lifting else Code.TOOL_NOT_ALLOWED
         return Finding(code, where, ", ".join(missing), ", ".join(grant.operations) or "none"), 0
-    uses = range(1, grant.max_uses + 1)
-    free = (k for k in uses if f"grant/{grant.grant}/use/{k}" not in state.claims)
-    use = next(free, 0)
-    if not use:
+    use = state.next_use(grant.grant)
+    if use is None:
         return Finding(Code.GRANT_USED_UP, where, f"one of {grant.max_uses} uses", "none left"), 0
     return None, use

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from greenlight.primitives.digest import Digest
+from greenlight.shipped import rerun_script
 from greenlight.verify.packet import Published
 
 if TYPE_CHECKING:
@@ -21,10 +22,9 @@ _JUDGES = ("verify/rollback.py", "verify/gate.py", "services/probes.py")
 @cache
 def published() -> Published:
     """Return the files of format version 1."""
-    data = _PACKAGE / "data"
     return Published(
-        rerun=(data / "rerun-v1.sh").read_bytes(),
-        frozen=(data / "frozen-rollback-proof.json").read_bytes(),
+        rerun=rerun_script(),
+        frozen=(_PACKAGE / "data" / "frozen-rollback-proof.json").read_bytes(),
     )
 
 
