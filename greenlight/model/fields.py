@@ -13,7 +13,6 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 _T = TypeVar("_T")
 
 MAX_INTEGER = 2**53 - 1  # what every JSON reader holds exactly (RFC 8259 section 6)
-MAX_LINE = 4096  # characters: a line a person can still be shown
 
 
 @dataclass(frozen=True, slots=True)

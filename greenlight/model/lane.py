@@ -28,20 +28,16 @@ from greenlight.model.fields import (
     value,
 )
 from greenlight.model.surface import Change, SurfaceClass
+from greenlight.primitives.limits import DEFAULT_STEP_OUTPUT_BYTES, MAX_STEP_OUTPUT_BYTES
 
 MAX_TIMEOUT_SECONDS = 86_400  # one day: longer work is several lanes
 DEFAULT_TIMEOUT_SECONDS = 60
-DEFAULT_OUTPUT_BYTES = 16 * 2**20  # 16 MiB of stdout and stderr together
-MAX_OUTPUT_BYTES = 2**30
 
 RelativePath = Annotated[str, Text(r"[^\u0000-\u001f\u007f\\]{1,4096}", "a relative path")]
 MaybePath = Annotated[str, Text(r"[^\u0000-\u001f\u007f\\]{0,4096}", "a relative path, or none")]
 SurfaceId = Annotated[
     str,
     Text(r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?", "an id of letters, digits, - and _"),
-]
-MaybeId = Annotated[
-    str, Text(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_-]{0,62}[A-Za-z0-9])?)?", "an id, or none")
 ]
 PIN_RULE = "full-normalized-content"
 # What a digest looks like in the examples: the SHA-256 of no bytes at all.
@@ -195,8 +191,8 @@ class Step:
     timeout_seconds: Annotated[int, Range(1, MAX_TIMEOUT_SECONDS)] = given(
         "Seconds after which it is ended.", 300, default=DEFAULT_TIMEOUT_SECONDS
     )
-    max_output_bytes: Annotated[int, Range(1, MAX_OUTPUT_BYTES)] = given(
-        "Bytes of output after which it is ended.", 2**20, default=DEFAULT_OUTPUT_BYTES
+    max_output_bytes: Annotated[int, Range(1, MAX_STEP_OUTPUT_BYTES)] = given(
+        "Bytes of output after which it is ended.", 2**20, default=DEFAULT_STEP_OUTPUT_BYTES
     )
     expect_exit: tuple[Annotated[int, Range(0, 255)], ...] = given(
         "Exit codes that are success.", [0], default=(0,)

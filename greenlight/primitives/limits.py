@@ -24,7 +24,6 @@ MAX_PACKET_BYTES: Final = 64 * GIB  # evidence, not a disk image; 40 s to hash a
 MAX_FILE_BYTES: Final = 4 * GIB - 1  # what a Git pack entry and FAT hold without extensions
 MAX_DOCUMENT_BYTES: Final = 16 * MIB  # a snapshot of 10,000 files takes 2.4 MiB
 MAX_MANIFEST_BYTES: Final = 64 * MIB  # MAX_PACKET_FILES lines with paths of 600 bytes
-MAX_REPORT_BYTES: Final = 16 * MIB  # rendered from the documents, so no larger than one of them
 MAX_TEXT_BYTES: Final = 512 * MIB  # all of a packet that is parsed: 22 documents, two lists
 MAX_LINEAGE: Final = 1024  # packets that one packet depends on; 001 has two
 
@@ -56,7 +55,7 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1  # RFC 8259 section 6: what every JSON reade
 MAX_INT64: Final = 2**63 - 1  # the same for CBOR: no bignums
 
 # Execution
-MAX_STEP_OUTPUT_BYTES: Final = 64 * MIB  # for stdout and stderr each; a lane may ask for less
+MAX_STEP_OUTPUT_BYTES: Final = GIB  # both streams together, held in memory; a lane may ask less
 DEFAULT_STEP_OUTPUT_BYTES: Final = 16 * MIB  # both streams together; what a person may still read
 MAX_WORKSPACE_FILES: Final = MAX_PACKET_FILES  # what changed must fit the packet that tells it
 MAX_WORKSPACE_BYTES: Final = MAX_PACKET_BYTES  # likewise; a sparse file of an exbibyte ends here

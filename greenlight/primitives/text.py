@@ -42,7 +42,6 @@ ESCAPED_RANGES: Final = (
 _SHORT: Final = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _LAST_OF_LATIN_1: Final = 0xFF
 _LAST_OF_PLANE_0: Final = 0xFFFF
-_MARKDOWN: Final = frozenset("\\`*_{}[]()<>#+-.!|~&")
 
 
 def escape(text: str) -> str:
@@ -54,11 +53,6 @@ def escape(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_spell(char) if _is_escaped(char) else char for char in text)
-
-
-def escape_markdown(text: str) -> str:
-    """Return ``escape(text)`` with a backslash before all that Markdown could act on."""
-    return "".join(f"\\{char}" if char in _MARKDOWN else char for char in escape(text))
 
 
 def is_nfc(text: str) -> bool:

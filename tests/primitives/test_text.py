@@ -10,7 +10,6 @@ from greenlight.errors import MalformedError
 from greenlight.primitives.text import (
     ESCAPED_RANGES,
     escape,
-    escape_markdown,
     find_control,
     is_nfc,
     normalise_document,
@@ -64,11 +63,6 @@ def test_ranges_are_sorted_and_apart():
 def test_escapes_are_readable(text, shown):
     """Escapes look as in source code; all other text stays."""
     assert escape(text) == shown
-
-
-def test_markdown_has_no_markup_left():
-    """Text from outside makes no link, no table cell, no HTML."""
-    assert escape_markdown("a|[x](y)<b>\n") == "a\\|\\[x\\]\\(y\\)\\<b\\>\\\\n"
 
 
 @pytest.mark.parametrize(("text", "verdict"), [("\u00e9", True), ("e\u0301", False), ("", True)])
