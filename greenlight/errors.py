@@ -27,6 +27,18 @@ class GreenlightError(Exception):
         self.hint = hint
         self.codes = codes or (code,)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # As it is, from one process to another: by default its arguments would be lost.
+        return _again, (type(self), self.args, dict(self.__dict__))
+
+
+def _again(
+    kind: type[GreenlightError], arguments: tuple[object, ...], state: dict[str, object]
+) -> GreenlightError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
+
 
 class MalformedError(GreenlightError):
     """Bytes or text that do not parse as the format they claim to be."""

@@ -20,7 +20,7 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.openssh import parse_public
 from greenlight.services.packets import Located, read_commit
 from greenlight.services.verifying import Trust, Verdict, verify_all, verify_located
-from greenlight.store.packets import write_commit
+from greenlight.store.packets import commit_body
 from greenlight.store.repository import Store, create_store
 from greenlight.store.shelf import shelve
 from greenlight.verify.ledger import Tip
@@ -183,9 +183,16 @@ def put_packet(
 
 
 def put_commit(store: Store, tree: str, parents: tuple[str, ...] = ()) -> str:
-    return write_commit(
-        store, tree, parents, signer=None, author=AUTHOR, time=NOW, message="Not signed\n"
+    body = commit_body(
+        store.object_format,
+        tree,
+        parents,
+        signer=None,
+        author=AUTHOR,
+        time=NOW,
+        message="Not signed\n",
     )
+    return store.objects.write("commit", body)
 
 
 def put_ledger(store: Store, records: Mapping[str, bytes]) -> None:

@@ -45,11 +45,17 @@ def _flag(option: str, about: str) -> Param:
     return Param(option[2:].replace("-", "_"), "flag", about, option, default=False)
 
 
-def _word(
-    name: str, metavar: str, about: str, *, kind: str = "text", optional: bool = False
+def _word(  # noqa: PLR0913 - the columns of the table
+    name: str,
+    metavar: str,
+    about: str,
+    *,
+    kind: str = "text",
+    optional: bool = False,
+    repeat: bool = False,
 ) -> Param:
     shown = f"[{metavar}]" if optional else metavar
-    return Param(name, kind, about, metavar=shown, required=not optional)
+    return Param(name, kind, about, metavar=shown, required=not optional, repeat=repeat)
 
 
 def _option(  # noqa: PLR0913 - the columns of the table
@@ -115,7 +121,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--grant", "ID", "the grant to use", default=""),
         ),
         "seal": (
-            _word("folder", "DIR", "the evidence", kind="path"),
+            _word("folders", "DIR...", "the evidence, a packet each", kind="path", repeat=True),
             _option("--lane", "SLUG", "file it under this (default: DIR's name)", default=""),
         ),
         "log": (

@@ -26,7 +26,9 @@ def read_plain(command: str, words: Sequence[str]) -> Values | None:
             param = options.get(word)
             text = "" if param is None or param.kind == "flag" else next(rest, "-")
         else:
-            param, text = (places.pop(0) if places else None), word
+            param, text = (places[0] if places else None), word
+            if param is not None and not param.repeat:
+                places.pop(0)
         value = None if param is None else _value(param, text)
         if param is None or value is None or not _put(given, param, value):
             return None

@@ -25,12 +25,15 @@ class Progress:
     Attributes:
         label: What it does.
         total: Number of parts; 0 where nobody knows.
+        done: How many of them are done.
+        bytes: How many bytes went through.
     """
 
     def __init__(self, label: str, total: int = 0) -> None:
         self.label = label
         self.total = total
         self.done = 0
+        self.bytes = 0
         self._began = time.monotonic()
 
     def step(self, label: str) -> None:
@@ -38,15 +41,23 @@ class Progress:
         self.label = label
         self.done += 1
 
+    def advance(self, parts: int, size: int = 0) -> None:
+        """Note that parts and bytes were done."""
+        self.done += parts
+        self.bytes += size
+
     def line(self) -> str:
-        """Return the line to draw: a bar where the total is known, and the time."""
-        seconds = int(time.monotonic() - self._began)
+        """Return the line to draw: a bar where the total is known, rates, and the time."""
+        passed = time.monotonic() - self._began
         label = escape(self.label)[:60]
+        rate = f" {self.bytes / max(passed, 0.001) / 2**20:.0f} MiB/s" if self.bytes else ""
         if not self.total:
-            return f"greenlight: {label} … {seconds} s"
+            count = f" {self.done}" if self.done else ""
+            return f"greenlight: {label}{count}{rate} … {int(passed)} s"
         done = min(self.done, self.total)
         bar = ("#" * (_WIDTH * done // self.total)).ljust(_WIDTH, ".")
-        return f"greenlight: [{bar}] {done}/{self.total} {label} … {seconds} s"
+        left = f", {passed / done * (self.total - done):.0f} s left" if done > 0 else ""
+        return f"greenlight: [{bar}] {done}/{self.total} {label}{rate} … {int(passed)} s{left}"
 
 
 @contextmanager

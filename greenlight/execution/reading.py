@@ -106,6 +106,7 @@ def read_stable(
     sink: Callable[[memoryview], object],
     *,
     max_bytes: int = MAX_FILE_BYTES,
+    expected: int | None = None,
 ) -> os.stat_result:
     """Hand the bytes of a regular file to ``sink``, once, and return what it is.
 
@@ -114,6 +115,7 @@ def read_stable(
         name: One name, no path.
         sink: Called with each piece; the piece is only valid during the call.
         max_bytes: More is refused before anything is read.
+        expected: The size it had when it was listed; another is refused likewise.
 
     Raises:
         StoreError: FILE_UNREADABLE; FILE_CHANGED while it was read; FILE_TYPE_REFUSED;
@@ -133,6 +135,9 @@ def read_stable(
                 Code.LIMIT_EXCEEDED,
                 f"{escape(name)}: expected at most {max_bytes} bytes, found {before.st_size}",
             )
+        if expected is not None and before.st_size != expected:
+            said = f"had {expected} bytes when it was listed, and has {before.st_size}"
+            raise StoreError(Code.FILE_CHANGED, f"{escape(name)}: {said}")
         length = _pour(descriptor, name, sink, before.st_size)
         after = os.fstat(descriptor)
     finally:
@@ -140,6 +145,13 @@ def read_stable(
     if length != before.st_size or identity(before) != identity(after):
         raise StoreError(Code.FILE_CHANGED, f"{escape(name)}: changed while it was read")
     return after
+
+
+def read_whole(directory: int, name: str, *, expected: int) -> bytes:
+    """Return the bytes of a small regular file; as ``read_stable``."""
+    pieces: list[bytes] = []
+    read_stable(directory, name, lambda piece: pieces.append(bytes(piece)), expected=expected)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def identity(status: os.stat_result) -> tuple[int, ...]:
@@ -157,10 +169,10 @@ def identity(status: os.stat_result) -> tuple[int, ...]:
 
 def _pour(descriptor: int, name: str, sink: Callable[[memoryview], object], expected: int) -> int:
     """Read to the end, but no more than one byte beyond what was announced."""
-    buffer = memoryview(bytearray(BUFFER_BYTES))
+    buffer = memoryview(bytearray(min(BUFFER_BYTES, expected + 1)))
     total = 0
     while total <= expected:
-        piece = buffer[: min(BUFFER_BYTES, expected + 1 - total)]
+        piece = buffer[: expected + 1 - total]
         try:
             count = os.readv(descriptor, [piece])
         except OSError as error:

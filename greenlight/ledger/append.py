@@ -12,8 +12,8 @@ A packet's own objects and its shelf come before any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -34,12 +34,14 @@ from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
 from greenlight.primitives.merkle import EMPTY_ROOT
 from greenlight.primitives.timestamp import format_micros
 from greenlight.store.durable import locked
-from greenlight.store.packets import write_commit
+from greenlight.store.packets import Sink, commit_body
 from greenlight.store.repository import Store
 from greenlight.verify.fold import fold
 from greenlight.verify.ledger import Tip
 
 MAX_AHEAD = timedelta(seconds=300)  # clocks of one project that are kept differ by less
+MAX_ENTRIES = 100_000  # in one append: all of them are in memory at once, some 100 MB
+MAX_LOOSE = 16  # records; from here on one pack is cheaper than a synced file for each object
 MAX_TRIES = 1000  # lost races; each means that another writer got through
 AUTHOR = "greenlight <greenlight@localhost>"
 
@@ -69,9 +71,13 @@ class _Placed:
 
     entries: tuple[bytes, ...]
     records: tuple[bytes, ...]
-    tip: Tip
+    tips: tuple[Tip, ...]  # after each record
     state: LedgerState
     voids: tuple[Void, ...]
+
+    @property
+    def tip(self) -> Tip:
+        return self.tips[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +148,16 @@ def append(  # noqa: PLR0913 - the outside world of one act
 
 def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
     """Put entries behind the ledger's tip and fold them in; nothing is written."""
-    if not 0 < len(entries) <= MAX_RECORDS_PER_COMMIT:
+    if not 0 < len(entries) <= MAX_ENTRIES:
         raise RefusedError(Code.USAGE, f"{len(entries)} entries cannot be appended at once")
-    tip, records = ledger.tip, []
+    tip, records, tips = ledger.tip, [], []
     for entry in entries:
         raw, tip = tip.place(entry, _ledger_time(tip, entry, now))
         records.append(raw)
+        tips.append(tip)
     state = fold(ledger.state, (decode_record(raw) for raw in records))
     voids = tuple(state.voids[len(ledger.state.voids) :])
-    return _Placed(tuple(entries), tuple(records), tip, state, voids)
+    return _Placed(tuple(entries), tuple(records), tuple(tips), state, voids)
 
 
 def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:
@@ -169,6 +176,8 @@ def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:
 
 
 def _correction(entry: bytes) -> datetime | None:
+    if ClockCorrected.KIND.encode() not in entry:
+        return None  # to decode each of thousands for this would double what they cost
     try:
         decoded = decode_entry(entry)
         if decoded.kind != ClockCorrected.KIND:
@@ -196,42 +205,87 @@ def _write(
     Raises:
         ConflictError: Others were faster; unreachable objects remain.
     """
-    first = ledger.tip.size
-    indexes = tuple(range(first, placed.tip.size))
-    put = store.objects.write
-    blobs = tuple(put("blob", raw) for raw in placed.records)
-    head = put("blob", placed.tip.head.encode())
-    frontier = put("blob", placed.tip.frontier_bytes)
-    names = {f"records/{index}.cbor": oid for index, oid in zip(indexes, blobs, strict=True)}
-    names |= {"frontier.cbor": frontier, "head": head}
-    tree = ""
-    ids = {name: bytes.fromhex(oid) for name, oid in names.items()}
-    for _, body in tree_objects(ids, store.object_format):  # the root comes last
-        tree = put("tree", body)
-    commit = write_commit(
-        store,
-        tree,
-        () if ledger.commit is None else (ledger.commit,),
-        signer=committer.signer,
-        author=committer.author,
-        time=now,
-        message=describe(placed.entries) if committer.message is None else committer.message,
-    )
+    indexes = tuple(range(ledger.tip.size, placed.tip.size))
+    with _sink(store, len(placed.records)) as sink:
+        places = _commits(sink, ledger, placed, committer, now)
+    commit = places[-1].commit
     store.objects.flush()
     if ledger.commit is None:
         # Before the ref: a ledger without a pin would be anybody's.
         write_pin(store, Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT)))
     store.refs.swap(ledger.ref, old=ledger.commit, new=commit)
+    with suppress(StoreError):  # a keep file that stays costs a repack, and nothing else
+        store.objects.release()
     # The append is durable.  What follows proves nothing, so it must not make it look failed.
     with suppress(StoreError):
         remember(store, ledger.ref, placed.tip.head)
-    place = Place(commit, first, blobs, head=head, frontier=frontier)
     new = replace(
         ledger,
         commit=commit,
-        places=(*ledger.places, place),
+        places=(*ledger.places, *places),
         state=placed.state,
         tip=placed.tip,
     )
     projection.update(store, new, before=ledger.head if ledger.commit else None)
     return Appended(indexes, new)
+
+
+class _Loose:
+    """Objects one by one: for a few, a file each is what git itself would write."""
+
+    def __init__(self, store: Store) -> None:
+        self.object_format = store.object_format
+        self._write = store.objects.write
+
+    def add(self, kind: str, body: bytes) -> bytes:
+        return bytes.fromhex(self._write(kind, body))
+
+
+@contextmanager
+def _sink(store: Store, records: int) -> Iterator[Sink]:
+    """Give where the objects of an append go."""
+    if records <= MAX_LOOSE:
+        yield _Loose(store)
+        return
+    with store.objects.packing() as pack:
+        yield pack
+
+
+def _commits(
+    sink: Sink, ledger: Ledger, placed: _Placed, committer: _Committer, now: datetime
+) -> list[Place]:
+    """Put records, heads, trees and commits into ``sink``; as many commits as they need."""
+    places: list[Place] = []
+    parent = ledger.commit
+    for at in range(0, len(placed.records), MAX_RECORDS_PER_COMMIT):
+        piece = slice(at, at + MAX_RECORDS_PER_COMMIT)
+        records, tip = placed.records[piece], placed.tips[piece][-1]
+        entries = placed.entries[piece]
+        first = ledger.tip.size + at
+        blobs = [sink.add("blob", raw) for raw in records]
+        names = {f"records/{first + offset}.cbor": oid for offset, oid in enumerate(blobs)}
+        head = names["head"] = sink.add("blob", tip.head.encode())
+        frontier = names["frontier.cbor"] = sink.add("blob", tip.frontier_bytes)
+        tree = b""
+        for _, body in tree_objects(names, sink.object_format):  # the root comes last
+            tree = sink.add("tree", body)
+        body = commit_body(
+            sink.object_format,
+            tree.hex(),
+            () if parent is None else (parent,),
+            signer=committer.signer,
+            author=committer.author,
+            time=now,
+            message=describe(entries) if committer.message is None else committer.message,
+        )
+        parent = sink.add("commit", body).hex()
+        places.append(
+            Place(
+                parent,
+                first,
+                tuple(oid.hex() for oid in blobs),
+                head=head.hex(),
+                frontier=frontier.hex(),
+            )
+        )
+    return places

@@ -9,6 +9,7 @@ from greenlight.model.entry import Entry, decode_entry
 from greenlight.primitives.text import escape
 
 _MAX_VALUE = 200  # characters of one trailer: ids and digests are shorter
+_MAX_TOLD = 20  # entries in one message: a person reads no more, and a commit stays small
 _VERBS = {
     "clock.corrected": "Correct the clock",
     "grant.issued": "Issue grant",
@@ -33,11 +34,13 @@ _TRAILERS = (
 
 def describe(entries: Sequence[bytes]) -> str:
     """Return the message of the commit that adds ``entries``."""
-    decoded = [_decode(raw) for raw in entries]
+    decoded = [_decode(raw) for raw in entries[:_MAX_TOLD]]
     subject = ", ".join(_subject(entry) for entry in decoded[:2])
-    if len(decoded) > 2:  # noqa: PLR2004 - two fit a line
-        subject += f" and {len(decoded) - 2} more"
+    if len(entries) > 2:  # noqa: PLR2004 - two fit a line
+        subject += f" and {len(entries) - 2} more"
     trailers = [line for entry in decoded if entry is not None for line in _trailers(entry)]
+    if len(entries) > _MAX_TOLD:
+        trailers.append(f"Entries: {len(entries)}, of which the first {_MAX_TOLD} stand here")
     return subject + "\n\n" + "\n".join(trailers) + "\n"
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from greenlight.codes import Code
@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 MAX_DEPTH: Final = MAX_PATH_DEPTH
+# The names of one packet are asked about by sealing and by verifying, and those of many packets
+# are often the same.  A name has at most 255 bytes, a path 4096; most have thirty.
+_REMEMBERED: Final = 4096
 
 # Superscript digits are devices too (COM¹): folding has made them plain digits. Microsoft,
 # "Naming Files, Paths, and Namespaces"; CONIN$ and CONOUT$ as in Git's is_valid_win32_path.
@@ -65,6 +68,7 @@ _IGNORABLE_RANGES: Final = (
 )
 
 
+@lru_cache(_REMEMBERED)
 def path_problem(path: str) -> Code | None:
     """Return why ``path`` cannot stand in a packet, or None where it can.
 
@@ -86,6 +90,7 @@ def path_problem(path: str) -> Code | None:
     return Code.PATH_TOO_DEEP if len(segments) > MAX_DEPTH else None
 
 
+@lru_cache(_REMEMBERED)
 def name_problem(segment: str) -> Code | None:
     """Return why ``segment`` cannot be one name in a packet's path, or None where it can.
 
@@ -121,6 +126,7 @@ def collisions(paths: Iterable[str]) -> list[tuple[str, str]]:
     return found
 
 
+@lru_cache(_REMEMBERED)
 def fold_segment(segment: str) -> str:
     """Return what ``segment`` becomes where case, normalisation and ignorables do not count.
 

@@ -1,29 +1,25 @@
-"""Seal a packet: statement, signature, Git objects, shelf, ledger; durable before it returns."""
+"""Seal packets: Git objects in one pack, shelf, ledger; durable before it returns.
+
+However many packets there are, they share the pack, one move of each shelf and one append.
+The order is that of promises: objects, then the shelf that keeps them, then the ledger.
+"""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from greenlight.errors import RefusedError
 from greenlight.ledger.append import AUTHOR, append
 from greenlight.model.documents import Header
-from greenlight.model.entry import sign_entry
-from greenlight.model.kinds import PacketSealed
-from greenlight.model.packet import Packet
-from greenlight.model.seal import SEAL, STATEMENT, make_seal
 from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
-from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import parse_seconds
-from greenlight.services.published import published
-from greenlight.store.packets import write_packet
+from greenlight.services.drafting import Closed, Draft
+from greenlight.store.packwriter import PackWriter
 from greenlight.store.repository import Store
-from greenlight.store.shelf import shelve
-from greenlight.verify.packet import verify_packet
+from greenlight.store.shelf import ShelfEntry, Shelving
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,77 +64,59 @@ def seal_files(  # noqa: PLR0913 - the outside world of one act
         RefusedError: It would not verify, or the ledger would not have it.
         StoreError: The store does not serve; nothing refers to what was written.
     """
-    packet = Packet.of(files, {})
-    statement = Statement(
-        packet_tree=packet.tree.removeprefix("sha256:"),
-        packet_id=header.packet_id,
-        run_id=header.run_id,
-        lane=header.lane,
-        mode=header.mode,
-        status=header.status,
-        file_count=len(files),
-        byte_count=packet.byte_count,
-        time=header.sealed_at,
-        lineage=tuple(sorted(lineage)),
-        executor=signer.public.uri,
-    )
-    seal = make_seal(statement.encode(), signer)
-    _require_verifies(Packet(packet.files, packet.texts, seal))
-    when = parse_seconds(header.sealed_at)
-    commit = write_packet(
-        store, files, seal, signer=signer, author=AUTHOR, time=when, message=_message(statement)
-    )
-    tree, packet_id = statement.subject, header.packet_id
-    shelve(store, commit, packet_tree=tree, packet_id=packet_id, author=AUTHOR, time=when)
-    index, conflict = _record(store, signer, statement, seal, clock)
-    return Sealed(statement, tree, commit, index, conflict)
+
+    def write(pack: PackWriter) -> list[Closed]:
+        draft = Draft(pack)
+        for path, data in files.items():
+            draft.add(path, data)
+        return [draft.close(header, signer, lineage)]
+
+    (sealed,) = seal_together(store, signer, write, clock=clock)
+    return sealed
 
 
-def _require_verifies(packet: Packet) -> None:
-    """Judge the packet as a stranger will, before anything of it is written."""
-    findings = verify_packet(packet, published()).findings
-    if findings:
-        raise RefusedError(
-            findings[0].code,
-            "; ".join(map(str, findings)),
-            hint="greenlight would have sealed what does not verify; nothing was written",
-            codes=tuple(finding.code for finding in findings),
-        )
+def seal_together(
+    store: Store,
+    signer: Signer,
+    write: Callable[[PackWriter], Sequence[Closed]],
+    *,
+    clock: Callable[[], datetime],
+) -> list[Sealed]:
+    """Seal the packets that ``write`` puts into the pack it is given, all or none.
+
+    Args:
+        store: Where to.
+        signer: The executor's key.
+        write: Called once; what it raises leaves nothing behind.
+        clock: The time of this machine, for the ledger.
+
+    Raises:
+        RefusedError: The ledger would not have them.
+        StoreError: The store does not serve; nothing refers to what was written.
+    """
+    with store.objects.packing() as pack:
+        closed = write(pack)
+        shelving = Shelving(store, [_shelved(each) for each in closed], AUTHOR)
+        shelving.put(pack)
+    shelving.move()
+    return _record(store, signer, closed, clock)
 
 
-def _message(statement: Statement) -> str:
-    """Write what ``git log`` shows of a packet commit."""
-    return (
-        f"Seal {statement.lane}: {statement.status.value}\n\n"
-        f"Packet-Tree: {statement.subject}\n"
-        f"Packet-Id: {statement.packet_id}\n"
-        f"Lane: {statement.lane}\n"
-        f"Status: {statement.status.value}\n"
-    )
+def _shelved(closed: Closed) -> tuple[ShelfEntry, datetime]:
+    statement = closed.statement
+    entry = ShelfEntry(statement.subject, statement.packet_id, closed.commit)
+    return entry, parse_seconds(statement.time)
 
 
 def _record(
-    store: Store,
-    signer: Signer,
-    statement: Statement,
-    seal: Mapping[str, bytes],
-    clock: Callable[[], datetime],
-) -> tuple[int, bool]:
-    body = PacketSealed(
-        packet=statement.packet_id,
-        run=statement.run_id,
-        lane=statement.lane,
-        mode=statement.mode.value,
-        status=statement.status.value,
-        packet_tree=statement.subject,
-        statement=str(Digest.of(seal[STATEMENT])),
-        seal=str(Digest.of(seal[SEAL])),
-    )
-
+    store: Store, signer: Signer, closed: Sequence[Closed], clock: Callable[[], datetime]
+) -> list[Sealed]:
     def decide(_state: LedgerState, _now: datetime) -> list[bytes]:
-        return [sign_entry(body, uuid=str(uuid.uuid4()), signer=signer)]
+        return [each.entry for each in closed]
 
     appended = append(store, signer, decide, clock=clock)
-    index = appended.indexes[0]
-    conflict = any(packet.index == index for packet in appended.ledger.state.conflicts)
-    return index, conflict
+    conflicts = {packet.index for packet in appended.ledger.state.conflicts}
+    return [
+        Sealed(each.statement, each.statement.subject, each.commit, index, index in conflicts)
+        for each, index in zip(closed, appended.indexes, strict=True)
+    ]

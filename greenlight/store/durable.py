@@ -63,7 +63,7 @@ def unique_name(prefix: str) -> str:
     return f"{prefix}{os.urandom(8).hex()}"
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
     """Write all of ``data``: one call may write less than it was given."""
     view = memoryview(data)
     while view:

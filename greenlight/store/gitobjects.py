@@ -21,6 +21,7 @@ from itertools import pairwise
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError, UsageError
+from greenlight.primitives.gittree import Hasher
 from greenlight.primitives.limits import MAX_FILE_BYTES
 
 OID_DIGITS = {"sha1": 40, "sha256": 64}
@@ -105,11 +106,22 @@ class Commit:
 
 def object_id(kind: str, body: bytes, object_format: str) -> str:
     """Return the id of an object: ``git hash-object -t KIND --stdin``."""
-    header = f"{kind} {len(body)}\0".encode("ascii")
-    # Git's SHA-1 names objects in storage; it is never evidence.
-    hasher = hashlib.new(object_format, header, usedforsecurity=False)
+    return raw_id(kind, body, object_format).hex()
+
+
+def raw_id(kind: str, body: bytes, object_format: str) -> bytes:
+    """Return the id of an object as its bytes."""
+    hasher = object_hasher(kind, len(body), object_format)
     hasher.update(body)
-    return hasher.hexdigest()
+    return hasher.digest()
+
+
+def object_hasher(kind: str, size: int, object_format: str) -> Hasher:
+    """Return a hasher that has read an object's header and waits for its ``size`` bytes."""
+    header = f"{kind} {size}\0".encode("ascii")
+    if object_format == "sha1":  # Git's SHA-1 names objects in storage; it is never evidence
+        return hashlib.sha1(header, usedforsecurity=False)
+    return hashlib.sha256(header)
 
 
 def require_hash(oid: str, kind: str, body: bytes, object_format: str) -> None:

@@ -2,9 +2,10 @@
 
 Writing (docs/adr/0009-own-durable-writer.md): loose, as a temporary file in the
 fan-out directory, synced and moved into place; or many at once into one pack, by
-``store.packwriter`` (docs/adr/0018-one-pack-a-packet.md).  ``flush`` reads every
-object back, verifies it and syncs the directories.  An object that is there already
-is read and compared, not assumed: a torn file of a crash is replaced.
+``store.packwriter`` (docs/adr/0018-one-pack-a-packet.md).  Every loose object is read
+back and verified by ``flush``, a pack when it is finished; ``flush`` syncs the names.
+A loose object that is there already is read and compared, not assumed: a torn file of a
+crash is replaced.
 
 Reading: loose objects here, packs by ``store.packs``.  Every object is hashed on
 every read, and inflated no further than the size it declares.
@@ -14,14 +15,15 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.primitives.limits import MAX_FILE_BYTES
+from greenlight.store.deflate import compress
 from greenlight.store.durable import (
     at_once,
     failed,
@@ -33,11 +35,11 @@ from greenlight.store.durable import (
     write_new,
 )
 from greenlight.store.gitobjects import object_id, require_hash, require_oid, require_size
-from greenlight.store.packindex import Pack
 from greenlight.store.packs import Packs
-from greenlight.store.packwriter import LEVEL, Objects, WrittenPack, write_pack
+from greenlight.store.packwriter import PackWriter
 
-MAX_PACKED_BYTES = 2**20  # what is larger is worth a file: written beside others, and kept once
+Objects = Mapping[str, tuple[str, bytes]]
+
 _HEADER = re.compile(rb"(blob|tree|commit|tag) (0|[1-9][0-9]{0,18})")
 _MAX_HEADER_BYTES = 32  # "commit " and 19 digits and a NUL
 _READ_ONLY = 0o444  # as git writes them
@@ -59,7 +61,6 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         self._written = Lock()  # held to note what was written; writing is not serialised
         self._unsynced: set[Path] = set()
         self._unread: dict[str, str] = {}
-        self._unread_packs: list[WrittenPack] = []
         self._kept: list[Path] = []
 
     # --- writing
@@ -78,7 +79,7 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         for attempt in range(_TRIES):
             try:
                 if not self._is_there(path, kind, body):
-                    self._put(path, zlib.compress(header + body, LEVEL))
+                    self._put(path, compress(header + body))
             except OSError as error:
                 # A gc running now may have packed the object, or removed the empty folder.
                 if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
@@ -98,40 +99,42 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         """
         return at_once(lambda each: self.write(*each), objects)
 
-    def write_pack(self, objects: Objects) -> None:
-        """Write objects, given as kind and body by name, into one pack; as ``write``.
+    @contextmanager
+    def packing(self) -> Iterator[PackWriter]:
+        """Give a pack to put objects into; at the end of the block it is read back and in place.
 
-        Large ones, and those that lie loose already, are written loose nonetheless.  The pack
-        is held against a gc until ``release``.
+        A block that raises leaves nothing behind; a pack of nothing is none.  The pack's name is
+        durable after ``flush``, and it is held against a gc until ``release``.
 
         Raises:
-            StoreError: IO_NOSPACE or IO_FAILED; nothing is left behind but whole objects.
+            StoreError: IO_NOSPACE or IO_FAILED; STORE_DAMAGED: what was read is not what was
+                written.
         """
-        small: dict[str, tuple[str, bytes]] = {}
-        loose: list[tuple[str, bytes]] = []
-        for oid, (kind, body) in objects.items():
-            if len(body) > MAX_PACKED_BYTES or self._path(oid).exists():
-                loose.append((kind, body))
-            else:
-                small[oid] = (kind, body)
-        self.write_many(loose)
-        if not small:
-            return
         directory = self.directory / "pack"
         self._unsynced.update(make_directories(directory))
-        for attempt in range(_TRIES):
+        with wrapped(f"write a pack into {directory}"):
+            pack = PackWriter(directory, self.object_format)
             try:
-                pack = write_pack(directory, small, self.object_format)
-            except OSError as error:
-                # A gc that prunes all may have taken a temporary file away.
-                if isinstance(error, FileNotFoundError) and attempt < _TRIES - 1:
-                    continue
-                raise failed(error, f"write a pack into {directory}") from error
-            self._unsynced.add(directory)
-            self._unread_packs.append(pack)
-            if pack.keep is not None:
-                self._kept.append(pack.keep)
-            return
+                yield pack
+                if not pack.count:
+                    return
+                written = pack.finish()
+            finally:
+                pack.abandon()
+        self._unsynced.add(directory)
+        if written.keep is not None:
+            self._kept.append(written.keep)
+
+    def write_pack(self, objects: Objects) -> None:
+        """Write objects, given as kind and body by name, into one pack; as ``packing``.
+
+        Raises:
+            StoreError: IO_NOSPACE or IO_FAILED; STORE_DAMAGED: also where a name is not true.
+        """
+        with self.packing() as pack:
+            for oid, (kind, body) in objects.items():
+                if pack.add(kind, body).hex() != oid:
+                    raise StoreError(Code.STORE_DAMAGED, f"{oid} is not the name of that {kind}")
 
     def release(self) -> None:
         """Let a repack have what ``write_pack`` wrote: a ref keeps the objects alive by now.
@@ -156,8 +159,6 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
                 raise StoreError(Code.STORE_DAMAGED, f"object {oid} was not written as a {kind}")
             if not self._path(oid).exists():
                 self._unsynced.add(packs)  # a gc packed it meanwhile, and synced no directory
-        for pack in self._unread_packs:
-            self._verify(pack)
         # In turn: the first commits the file system's journal, and leaves little to the others.
         gone = [path for path in sorted(self._unsynced) if not sync_directory(path)]
         if gone:
@@ -165,7 +166,6 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         if self._unsynced:
             sync_directory(self.directory)  # fan-out directories, ours or another writer's
         self._unread.clear()
-        self._unread_packs.clear()
         self._unsynced.clear()
 
     def _read_back(self, oid: str) -> tuple[str, bytes]:
@@ -173,13 +173,6 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             return self._read_loose(self._path(oid), oid, MAX_FILE_BYTES)
         except FileNotFoundError:
             return self._packs.read(oid, MAX_FILE_BYTES)
-
-    def _verify(self, pack: WrittenPack) -> None:
-        try:
-            Pack(pack.index, self.object_format).verify(pack.oids)
-        except FileNotFoundError:
-            for oid in pack.oids:  # a repack that cares for no keep file has moved them
-                self.read(oid)
 
     def _is_there(self, path: Path, kind: str, body: bytes) -> bool:
         """Report whether the object lies there whole; if so, make it durable and young."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
@@ -28,7 +29,6 @@ from greenlight.store.gitobjects import (
     SIGNATURE_HEADER,
     TreeEntry,
     encode_commit,
-    object_id,
     parse_commit,
     parse_tree,
 )
@@ -57,6 +57,57 @@ class StoredPacket:
     problems: tuple[Finding, ...]
 
 
+class Sink(Protocol):
+    """Where a packet's objects go: into a pack, or beside one."""
+
+    object_format: str
+
+    def add(self, kind: str, body: bytes) -> bytes:
+        """Put an object in where it is not yet; return its raw id."""
+
+
+def add_packet(  # noqa: PLR0913 - what a commit is made of
+    sink: Sink,
+    files: Mapping[str, bytes],
+    seal: Mapping[str, bytes],
+    *,
+    signer: Signer,
+    author: str,
+    time: datetime,
+    message: str,
+) -> str:
+    """Put a packet's seal, trees and commit into ``sink`` and return the commit.
+
+    Args:
+        sink: Where to; the blobs of ``packet/`` are in it already.
+        files: Raw object id of each file of ``packet/``, by path below it.
+        seal: Bytes of each file of ``seal/``.
+        signer: Signs the commit, under ``gpgsig`` or ``gpgsig-sha256``.
+        author: ``Name <address>``.
+        time: Of the commit.
+        message: For people: subject and trailers.
+
+    Raises:
+        MalformedError: A path that no packet may have.
+        UsageError: The author cannot stand in a commit.
+    """
+    blobs = {f"packet/{path}": oid for path, oid in files.items()}
+    blobs |= {f"seal/{path}": sink.add("blob", data) for path, data in seal.items()}
+    tree = b""
+    for _, body in tree_objects(blobs, sink.object_format):  # children first, the root last
+        tree = sink.add("tree", body)
+    body = commit_body(
+        sink.object_format,
+        tree.hex(),
+        (),
+        signer=signer,
+        author=author,
+        time=time,
+        message=message,
+    )
+    return sink.add("commit", body).hex()
+
+
 def write_packet(  # noqa: PLR0913 - what a commit is made of
     store: Store,
     files: Mapping[str, bytes],
@@ -67,63 +118,25 @@ def write_packet(  # noqa: PLR0913 - what a commit is made of
     time: datetime,
     message: str,
 ) -> str:
-    """Write a packet's objects as one pack and return its commit; no ref moves.
+    """Write a packet whose files are at hand as one pack and return its commit; no ref moves.
 
-    It is durable, and was read back, after the next ``flush``: ``shelve`` does that before it
-    moves a ref, and then lets git repack the pack.
-
-    Args:
-        store: Where to.
-        files: Bytes of each file of ``packet/``, by path below it.
-        seal: Bytes of each file of ``seal/``.
-        signer: Signs the commit, under ``gpgsig`` or ``gpgsig-sha256``.
-        author: ``Name <address>``.
-        time: Of the commit.
-        message: For people: subject and trailers.
+    It is durable after the next ``flush``: ``shelve`` does that before it moves a ref, and
+    then lets git repack the pack.
 
     Raises:
         MalformedError: A path that no packet may have.
         UsageError: The author cannot stand in a commit.
-        StoreError: IO_NOSPACE, IO_FAILED; unreachable objects may remain.
+        StoreError: IO_NOSPACE, IO_FAILED.
     """
-    contents = {f"packet/{path}": data for path, data in files.items()}
-    contents |= {f"seal/{path}": data for path, data in seal.items()}
-    names = {p: object_id("blob", data, store.object_format) for p, data in contents.items()}
-    objects = {names[path]: ("blob", data) for path, data in contents.items()}
-    blobs = {path: bytes.fromhex(oid) for path, oid in names.items()}
-    tree = ""
-    for name, body in tree_objects(blobs, store.object_format):  # children first, the root last
-        tree = name.hex()
-        objects[tree] = ("tree", body)
-    body = _commit(store, tree, (), signer=signer, author=author, time=time, message=message)
-    commit = object_id("commit", body, store.object_format)
-    objects[commit] = ("commit", body)
-    store.objects.write_pack(objects)
-    return commit
+    with store.objects.packing() as pack:
+        names = {path: pack.add("blob", data) for path, data in files.items()}
+        return add_packet(
+            pack, names, seal, signer=signer, author=author, time=time, message=message
+        )
 
 
-def write_commit(  # noqa: PLR0913 - what a commit is made of
-    store: Store,
-    tree: str,
-    parents: tuple[str, ...],
-    *,
-    signer: Signer | None,
-    author: str,
-    time: datetime,
-    message: str,
-) -> str:
-    """Write a commit, signed where there is a signer, and return its id; not yet synced.
-
-    Raises:
-        UsageError: The author cannot stand in a commit.
-        StoreError: IO_NOSPACE or IO_FAILED.
-    """
-    body = _commit(store, tree, parents, signer=signer, author=author, time=time, message=message)
-    return store.objects.write("commit", body)
-
-
-def _commit(  # noqa: PLR0913 - as write_commit
-    store: Store,
+def commit_body(  # noqa: PLR0913 - what a commit is made of
+    object_format: str,
     tree: str,
     parents: tuple[str, ...],
     *,
@@ -132,6 +145,11 @@ def _commit(  # noqa: PLR0913 - as write_commit
     time: datetime,
     message: str,
 ) -> bytes:
+    """Return the body of a commit, signed where there is a signer.
+
+    Raises:
+        UsageError: The author cannot stand in a commit.
+    """
     body = encode_commit(tree=tree, parents=parents, author=author, time=time, message=message)
     if signer is None:
         return body
@@ -142,7 +160,7 @@ def _commit(  # noqa: PLR0913 - as write_commit
         author=author,
         time=time,
         message=message,
-        signature=(SIGNATURE_HEADER[store.object_format], armoured),
+        signature=(SIGNATURE_HEADER[object_format], armoured),
     )
 
 

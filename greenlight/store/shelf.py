@@ -9,7 +9,7 @@ the id from the statement and the tree from the bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,8 +17,8 @@ from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, StoreError
 from greenlight.model.finding import Finding
 from greenlight.primitives.text import escape
-from greenlight.store.gitobjects import Commit, object_id, parse_commit
-from greenlight.store.packets import write_commit
+from greenlight.store.gitobjects import Commit, encode_commit, object_id, parse_commit
+from greenlight.store.packets import Sink
 from greenlight.store.repository import Store
 
 PREFIX = "refs/greenlight/shelf/"
@@ -44,6 +44,79 @@ class ShelfEntry:
     packet_id: str
     commit: str
 
+    @property
+    def message(self) -> str:
+        """What the shelf commit says: the trailers are read, the subject is for people."""
+        return (
+            f"Shelve {self.packet_id}\n\n"
+            f"Packet-Tree: {self.packet_tree}\nPacket-Id: {self.packet_id}\n"
+        )
+
+
+class Shelving:
+    """Making packet commits reachable: shelf commits beside them, then the refs.
+
+    Args:
+        store: Where the shelves are.
+        entries: What to shelve, and when each was sealed, in their order.
+        author: Of the shelf commits.
+    """
+
+    def __init__(
+        self, store: Store, entries: Sequence[tuple[ShelfEntry, datetime]], author: str
+    ) -> None:
+        self._store = store
+        self._author = author
+        self._months: dict[str, list[tuple[ShelfEntry, datetime]]] = {}
+        for entry, time in entries:
+            ref = f"{PREFIX}{time.astimezone(UTC):%Y-%m}"
+            self._months.setdefault(ref, []).append((entry, time))
+        self._ready: dict[str, tuple[str | None, str]] = {}  # by ref, from where to where
+
+    def put(self, sink: Sink) -> None:
+        """Put the shelf commits into ``sink``, behind what the refs name now."""
+        for ref in self._months:
+            self._put(sink, ref)
+
+    def _put(self, sink: Sink, ref: str) -> None:
+        old = tip = self._store.refs.read(ref)
+        tree = sink.add("tree", b"").hex()
+        for entry, time in self._months[ref]:
+            parents = (entry.commit,) if tip is None else (tip, entry.commit)
+            body = encode_commit(
+                tree=tree,
+                parents=parents,
+                author=self._author,
+                time=time,
+                message=entry.message,
+            )
+            tip = sink.add("commit", body).hex()
+        if tip is not None:
+            self._ready[ref] = (old, tip)
+
+    def move(self) -> None:
+        """Make all that was written durable, and move the refs.
+
+        Raises:
+            StoreError: STORE_BUSY, IO_NOSPACE, IO_FAILED.
+        """
+        for ref in self._months:
+            self._move(ref)
+        self._store.objects.release()
+
+    def _move(self, ref: str) -> None:
+        for _ in range(MAX_TRIES):
+            self._store.objects.flush()
+            old, new = self._ready[ref]
+            try:
+                self._store.refs.swap(ref, old=old, new=new)
+            except ConflictError:
+                with self._store.objects.packing() as pack:
+                    self._put(pack, ref)
+            else:
+                return
+        raise StoreError(Code.STORE_BUSY, f"{ref} was moved by others {MAX_TRIES} times")
+
 
 def shelve(  # noqa: PLR0913 - what a shelf commit says
     store: Store,
@@ -53,32 +126,19 @@ def shelve(  # noqa: PLR0913 - what a shelf commit says
     packet_id: str,
     author: str,
     time: datetime,
-) -> str:
-    """Make a packet commit reachable, durably; return the shelf's new commit.
+) -> None:
+    """Make one packet commit reachable, durably.
 
     What was written before and not yet flushed, as the packet, is flushed with it.
 
     Raises:
         StoreError: STORE_BUSY, IO_NOSPACE, IO_FAILED.
     """
-    ref = f"{PREFIX}{time.astimezone(UTC):%Y-%m}"
-    message = f"Shelve {packet_id}\n\nPacket-Tree: {packet_tree}\nPacket-Id: {packet_id}\n"
-    tree = store.objects.write("tree", b"")
-    old = store.refs.read(ref)
-    for _ in range(MAX_TRIES):
-        parents = (commit,) if old is None else (old, commit)
-        new = write_commit(
-            store, tree, parents, signer=None, author=author, time=time, message=message
-        )
-        store.objects.flush()
-        try:
-            store.refs.swap(ref, old=old, new=new)
-        except ConflictError as error:
-            old = error.current or None
-        else:
-            store.objects.release()
-            return new
-    raise StoreError(Code.STORE_BUSY, f"{ref} was moved by others {MAX_TRIES} times")
+    entry = ShelfEntry(packet_tree, packet_id, commit)
+    shelving = Shelving(store, [(entry, time)], author)
+    with store.objects.packing() as pack:
+        shelving.put(pack)
+    shelving.move()
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,12 +211,13 @@ class Scanner:
 
     Attributes:
         too_short: Names of masked variables whose values are too short to search for.
+        overlap: Bytes that must follow a place before it can be decided.
     """
 
     too_short: tuple[str, ...]
     _needles: tuple[_Needle, ...] = field(repr=False)  # hold the values: never to be shown
     _any: BytesAhoCorasick = field(repr=False)
-    _overlap: int
+    overlap: int
 
     @classmethod
     def of(cls, masked: Mapping[str, bytes] = MappingProxyType({})) -> Self:
@@ -241,25 +242,19 @@ class Scanner:
 
     def scan(self, where: str, chunks: bytes | Iterable[bytes]) -> list[Hit]:
         """Return the first MAX_HITS hits, by offset, however the bytes are cut into chunks."""
-        # held: the bytes from offset ``base`` on; nothing before ``done`` needs another look.
-        held, base, done = b"", 0, 0
-        found: set[Hit] = set()
+        search = self.search(where)
         for chunk in (chunks,) if isinstance(chunks, bytes) else chunks:
-            held += chunk
-            # What begins later could look otherwise with the bytes to come.
-            decided = base + len(held) - self._overlap
-            if decided > done:
-                found |= self._search(where, held, base, done, decided)
-                done = decided
-                keep = max(0, done - 1 - base)  # with the byte before: is it one of a word?
-                held, base = held[keep:], base + keep
-            if len(found) >= MAX_HITS:
+            search.feed(chunk)
+            if search.is_full:
                 break
-        else:
-            found |= self._search(where, held, base, done, base + len(held))
-        return sorted(found)[:MAX_HITS]
+        return search.finish()
 
-    def _search(self, where: str, held: bytes, base: int, start: int, end: int) -> set[Hit]:
+    def search(self, where: str) -> Search:
+        """Begin a search of bytes that come piece by piece."""
+        return Search(self, where)
+
+    def find(self, where: str, held: bytes, base: int, start: int, end: int) -> set[Hit]:
+        """Return the hits that begin from ``start`` to before ``end``; ``held`` is at ``base``."""
         if not self._holds_any(held):
             return set()
         return {
@@ -272,9 +267,47 @@ class Scanner:
         # Piece by piece: all matches of a piece come as a list, and one is enough.
         with memoryview(held) as whole:
             return any(
-                self._any.find_matches_as_indexes(whole[start : start + _PIECE + self._overlap])
+                self._any.find_matches_as_indexes(whole[start : start + _PIECE + self.overlap])
                 for start in range(0, len(held), _PIECE)
             )
+
+
+class Search:
+    """One file that is searched while it is read."""
+
+    def __init__(self, scanner: Scanner, where: str) -> None:
+        self._scanner = scanner
+        self._where = where
+        # held: the bytes from offset ``base`` on; nothing before ``done`` needs another look.
+        self._held, self._base, self._done = b"", 0, 0
+        self._found: set[Hit] = set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether more hits would not be told."""
+        return len(self._found) >= MAX_HITS
+
+    def feed(self, chunk: bytes) -> None:
+        """Search the next bytes."""
+        if self.is_full:
+            return
+        self._held = self._held + chunk if self._held else chunk
+        # What begins later could look otherwise with the bytes to come.
+        decided = self._base + len(self._held) - self._scanner.overlap
+        if decided > self._done:
+            self._look(decided)
+            self._done = decided
+            keep = max(0, decided - 1 - self._base)  # with the byte before: is it one of a word?
+            self._held, self._base = self._held[keep:], self._base + keep
+
+    def finish(self) -> list[Hit]:
+        """Search what is left; return the first MAX_HITS hits, by offset."""
+        if not self.is_full:
+            self._look(self._base + len(self._held))
+        return sorted(self._found)[:MAX_HITS]
+
+    def _look(self, end: int) -> None:
+        self._found |= self._scanner.find(self._where, self._held, self._base, self._done, end)
 
 
 def scan(

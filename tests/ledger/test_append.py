@@ -6,6 +6,7 @@ import pytest
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError, RejectedError, StoreError
+from greenlight.ledger import append as appending
 from greenlight.ledger.append import MAX_AHEAD, append
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
 from greenlight.ledger.read import Ledger, read_ledger, read_records
@@ -395,3 +396,21 @@ def test_pin_moves_forward_only(store):
     remember(store, DEFAULT_REF, short.head)
 
     assert read_pin(store).head.size == 3
+
+
+@pytest.mark.parametrize("count", [17, 90])
+def test_more_entries_than_a_commit_holds(store, git, monkeypatch, count):
+    """One act of any size: as many commits as it takes, one pack, one move of the ref."""
+    monkeypatch.setattr(appending, "MAX_RECORDS_PER_COMMIT", 40)
+    begin(store)
+    pen = Pen()
+    appended = put(store, [pen.sign(outside(number), EXECUTOR) for number in range(count)])
+    assert appended.indexes == tuple(range(2, 2 + count))
+    assert read(store) == appended.ledger
+    assert len(appended.ledger.places) == 1 + -(-count // 40)
+    assert [*read_records(store, appended.ledger, 2, 2 + count)]
+    git("fsck", "--full", "--strict", cwd=store.git_dir)
+    packs = store.git_dir / "objects" / "pack"
+    assert [path.suffix for path in sorted(packs.iterdir())] == [".idx", ".pack"]
+    message = git("log", "-1", "--format=%B", DEFAULT_REF, cwd=store.git_dir)
+    assert len(message) < 8192

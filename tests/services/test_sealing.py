@@ -10,9 +10,9 @@ import pytest
 from greenlight.codes import Code
 from greenlight.errors import RefusedError, StoreError
 from greenlight.ledger.read import read_records
-from greenlight.model.packet import MANIFEST
+from greenlight.model.packet import MANIFEST, Packet
 from greenlight.primitives.openssh import format_public
-from greenlight.services import packets, sealing
+from greenlight.services import drafting, packets, sealing
 from greenlight.services.checkout import checkout
 from greenlight.services.published import published
 from greenlight.services.verifying import Integrity, Trust, verify_all, verify_located
@@ -95,7 +95,7 @@ def test_objects_are_there_before_the_ref_that_names_them(bench, monkeypatch):
     assert told == ["flush", "ledger", "flush", "shelf", "flush", "ledger"]
 
 
-@pytest.mark.parametrize("fails", ["write_packet", "shelve", "_record"])
+@pytest.mark.parametrize("fails", ["Draft", "Shelving", "_record"])
 def test_a_seal_that_fails_half_way_leaves_a_store_that_verifies(bench, monkeypatch, fails):
     """Unreachable objects or an unlisted packet, never a ref to something missing."""
 
@@ -118,14 +118,14 @@ def test_a_seal_that_fails_half_way_leaves_a_store_that_verifies(bench, monkeypa
 
 def test_what_would_not_verify_is_not_sealed(bench, monkeypatch):
     """greenlight judges its own packet as a stranger will, before a byte of it is written."""
-    real = sealing.make_seal
+    real = drafting.make_seal
 
     def torn(statement, signer):
         seal = dict(real(statement, signer))
         seal["seal.cose"] = seal["seal.cose"][:-1] + bytes([seal["seal.cose"][-1] ^ 1])
         return seal
 
-    monkeypatch.setattr(sealing, "make_seal", torn)
+    monkeypatch.setattr(drafting, "make_seal", torn)
     seen = {}
     with pytest.raises(RefusedError) as caught:
         bench.run(lane(), on_step=lambda step: seen.update({step: contents(bench.store.git_dir)}))
@@ -228,7 +228,7 @@ def test_every_file_that_was_sealed_is_found_where_it_changed(bench):
     for path in ran.files:
         data = ran.files[path] or b"\0"
         files = dict(ran.files) | {path: data[:-1] + bytes([data[-1] ^ 1])}
-        located = packets.Located("", sealing.Packet.of(files, ran.located.packet.seal), files, {})
+        located = packets.Located("", Packet.of(files, ran.located.packet.seal), files, {})
         if verify_located(located, Trust(signers=(OWNER.public,))).report.clean:
             passed.append(path)
     assert passed == []

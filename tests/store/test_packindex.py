@@ -16,7 +16,7 @@ from greenlight.store import packindex
 from greenlight.store.gitobjects import object_id
 from greenlight.store.objects import ObjectStore
 from greenlight.store.packindex import PACK_MAGIC, Pack
-from greenlight.store.packwriter import Content
+from greenlight.store.packwriter import PackWriter
 
 FIRST = 12  # where the first entry of a pack stands
 
@@ -47,13 +47,14 @@ def put(store, found):
 
 def by_hand(store, oid, entry, offset=FIRST):
     """Place a pack with one entry, of these bytes, and an index that says ``offset``."""
-    content = Content({}, store.object_format)
+    pack = PackWriter(store.git_dir / "objects" / "pack", store.object_format)
+    pack.note(bytes.fromhex(oid), offset, zlib.crc32(entry))
     body = PACK_MAGIC + (1).to_bytes(4) + entry
-    content.checksum = hashlib.new(store.object_format, body).digest()
-    content.entries[oid] = (offset, zlib.crc32(entry))
+    checksum = hashlib.new(store.object_format, body).digest()
     stem = store.git_dir / "objects" / "pack" / "pack-hostile"
-    stem.with_suffix(".pack").write_bytes(body + content.checksum)
-    stem.with_suffix(".idx").write_bytes(content.index())
+    stem.with_suffix(".pack").write_bytes(body + checksum)
+    stem.with_suffix(".idx").write_bytes(b"".join(pack.index(checksum)))
+    pack.abandon()
 
 
 def refused(store, oid, **options):

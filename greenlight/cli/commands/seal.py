@@ -6,29 +6,50 @@ from greenlight.cli.answer import Answer
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, signer_of, store_of
 from greenlight.cli.values import Values
-from greenlight.services.seal_dir import Outside, seal_dir
+from greenlight.services.seal_dir import Outside, seal_dirs
+from greenlight.services.sealing import Sealed
 
 
 def run(arguments: Values) -> Answer:
-    """Seal a folder."""
-    with store_of(arguments) as store, progress("seal"):
+    """Seal folders, all of them or none."""
+    folders = arguments.folders
+    with store_of(arguments) as store, progress("seal", len(folders)) as shown:
         around = Outside(store, signer_of(arguments), clock)
-        sealed = seal_dir(arguments.folder, around, lane=arguments.lane)
+        sealed = seal_dirs(folders, around, lane=arguments.lane, tell=shown.advance)
+    if len(sealed) == 1:
+        (only,) = sealed
+        data = _data(only)
+        return Answer({**data, "packets": [data]}, _lines(only))
+    size = sum(each.statement.byte_count for each in sealed)
+    files = sum(each.statement.file_count for each in sealed)
+    lines = [f"{_state(each)}  {each.statement.packet_id}  {each.packet_tree}" for each in sealed]
+    lines.append(f"{len(sealed)} packets  {files} files, {size} bytes: nothing was executed here")
+    return Answer({"packets": [_data(each) for each in sealed]}, tuple(lines))
+
+
+def _state(sealed: Sealed) -> str:
+    return "CONFLICT" if sealed.conflict else "SEALED"
+
+
+def _data(sealed: Sealed) -> dict[str, object]:
     statement = sealed.statement
-    data = {
+    return {
         "packet_id": statement.packet_id,
         "packet_tree": sealed.packet_tree,
         "status": statement.status.value,
-        "state": "CONFLICT" if sealed.conflict else "SEALED",
+        "state": _state(sealed),
         "commit": sealed.commit,
         "record": sealed.index,
         "files": statement.file_count,
         "bytes": statement.byte_count,
     }
-    lines = (
-        f"{data['state']}  {statement.packet_id}",
+
+
+def _lines(sealed: Sealed) -> tuple[str, ...]:
+    statement = sealed.statement
+    return (
+        f"{_state(sealed)}  {statement.packet_id}",
         f"  tree    {sealed.packet_tree}",
         f"  status  {statement.status.value}: nothing was executed here",
         f"  files   {statement.file_count}, {statement.byte_count} bytes",
     )
-    return Answer(data, lines)
