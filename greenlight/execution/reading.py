@@ -100,13 +100,14 @@ def _make(parent: int, name: str, mode: int) -> bool:
     return True
 
 
-def read_stable(
+def read_stable(  # noqa: PLR0913 - a file, and how it is read
     directory: int,
     name: str,
     sink: Callable[[memoryview], object],
     *,
     max_bytes: int = MAX_FILE_BYTES,
     expected: int | None = None,
+    block_bytes: int = BUFFER_BYTES,
 ) -> os.stat_result:
     """Hand the bytes of a regular file to ``sink``, once, and return what it is.
 
@@ -116,6 +117,7 @@ def read_stable(
         sink: Called with each piece; the piece is only valid during the call.
         max_bytes: More is refused before anything is read.
         expected: The size it had when it was listed; another is refused likewise.
+        block_bytes: Size of the pieces: larger ones are for work that is handed to threads.
 
     Raises:
         StoreError: FILE_UNREADABLE; FILE_CHANGED while it was read; FILE_TYPE_REFUSED;
@@ -138,7 +140,7 @@ def read_stable(
         if expected is not None and before.st_size != expected:
             said = f"had {expected} bytes when it was listed, and has {before.st_size}"
             raise StoreError(Code.FILE_CHANGED, f"{escape(name)}: {said}")
-        length = _pour(descriptor, name, sink, before.st_size)
+        length = _pour(descriptor, name, sink, before.st_size, block_bytes)
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
@@ -167,9 +169,15 @@ def identity(status: os.stat_result) -> tuple[int, ...]:
     )
 
 
-def _pour(descriptor: int, name: str, sink: Callable[[memoryview], object], expected: int) -> int:
+def _pour(
+    descriptor: int,
+    name: str,
+    sink: Callable[[memoryview], object],
+    expected: int,
+    block_bytes: int,
+) -> int:
     """Read to the end, but no more than one byte beyond what was announced."""
-    buffer = memoryview(bytearray(min(BUFFER_BYTES, expected + 1)))
+    buffer = memoryview(bytearray(min(block_bytes, expected + 1)))
     total = 0
     while total <= expected:
         piece = buffer[: expected + 1 - total]

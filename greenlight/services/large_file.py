@@ -22,7 +22,8 @@ from greenlight.store.packwriter import BlobEntry, PackWriter
 from greenlight.verify.secrets import Hit, Scanner
 
 LARGE_BYTES: Final = 1024 * 1024  # from here on a file is worth its threads, and is never held
-_AHEAD: Final = 16  # blocks of 64 KiB that a hash may lag behind
+_BLOCK_BYTES: Final = 256 * 1024  # large enough that handing over costs nothing
+_AHEAD: Final = 4  # blocks that a hash may lag behind
 
 
 def add_large(  # noqa: PLR0913, PLR0917 - a file, and all that is done with it
@@ -51,39 +52,55 @@ def add_large(  # noqa: PLR0913, PLR0917 - a file, and all that is done with it
     if pack.object_format != "sha256":  # there the blob's hash is its name
         hashers.append(object_hasher("blob", size, pack.object_format))
     search = scanner.search(where)
-    blob: BlobEntry | None = None
+    blob = _Blob(pack, size)
 
     def take(piece: memoryview) -> None:
-        nonlocal blob
         block = bytes(piece)
         beside.give(block)
         search.feed(block)
-        if blob is None:
-            blob = pack.blob(size, block[:SAMPLE_BYTES])
-        blob.write(block)
 
-    with _Beside([hasher.update for hasher in hashers]) as beside:
-        read_stable(folder, name, take, expected=size)
+    with _Beside([blob.write, *(hasher.update for hasher in hashers)]) as beside:
+        read_stable(folder, name, take, expected=size, block_bytes=_BLOCK_BYTES)
     sha256, tree_blob, oid = (hashers[at].digest() for at in (0, 1, -1))
-    if blob is None:
-        blob = pack.blob(size, b"")
     blob.finish(oid)
     return FileFact(size, sha256, tree_blob), oid, search.finish()
+
+
+class _Blob:
+    """The blob in the pack; its first block says whether it is compressed."""
+
+    def __init__(self, pack: PackWriter, size: int) -> None:
+        self._pack = pack
+        self._size = size
+        self._entry: BlobEntry | None = None
+
+    def write(self, block: bytes) -> None:
+        if self._entry is None:
+            self._entry = self._pack.blob(self._size, block[:SAMPLE_BYTES])
+        self._entry.write(block)
+
+    def finish(self, oid: bytes) -> None:
+        if self._entry is None:
+            self._entry = self._pack.blob(self._size, b"")
+        self._entry.finish(oid)
 
 
 class _Beside:
     """Threads that each take every block, in its order."""
 
     def __init__(self, work: list[Callable[[bytes], None]]) -> None:
-        self._queues: list[Queue[bytes | None]] = [Queue(_AHEAD) for _ in work]
-        self._threads = [
-            Thread(target=_run, args=(each, queue), daemon=True)
-            for each, queue in zip(work, self._queues, strict=True)
-        ]
+        self._threads = [_Taker(each) for each in work]
 
     def give(self, block: bytes) -> None:
-        for queue in self._queues:
-            queue.put(block)
+        """Hand a block to all of them.
+
+        Raises:
+            Exception: What one of them raised before.
+        """
+        for thread in self._threads:
+            thread.blocks.put(block)
+            if thread.error is not None:
+                raise thread.error
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -93,15 +110,36 @@ class _Beside:
     def __exit__(
         self,
         _kind: type[BaseException] | None,
-        _error: BaseException | None,
+        error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        for queue in self._queues:
-            queue.put(None)
+        for thread in self._threads:
+            thread.blocks.put(None)
         for thread in self._threads:
             thread.join()
+        errors = [thread.error for thread in self._threads if thread.error is not None]
+        if errors and error is None:
+            raise errors[0]
 
 
-def _run(work: Callable[[bytes], None], queue: Queue[bytes | None]) -> None:
-    while (block := queue.get()) is not None:
-        work(block)
+class _Taker(Thread):
+    """One of them.
+
+    Attributes:
+        blocks: What it takes; None at the end.
+        error: What its work raised; from then on it takes blocks and does nothing.
+    """
+
+    def __init__(self, work: Callable[[bytes], None]) -> None:
+        super().__init__(daemon=True)
+        self.blocks: Queue[bytes | None] = Queue(_AHEAD)
+        self.error: Exception | None = None
+        self._work = work
+
+    def run(self) -> None:
+        while (block := self.blocks.get()) is not None:
+            if self.error is None:
+                try:
+                    self._work(block)
+                except Exception as error:  # noqa: BLE001 - raised in the caller's thread
+                    self.error = error

@@ -44,6 +44,7 @@ from greenlight.store.packindex import (
 _NEAR_BYTES: Final = FAR  # an offset from here on has eight bytes
 _READ_ONLY: Final = 0o444  # as git writes them
 _BUFFER_BYTES: Final = 256 * 1024
+_DIRECT_BYTES: Final = 32 * 1024  # from here on a copy costs more than a call of the system
 _CHUNK_BYTES: Final = 64 * 1024
 _PLACE: Final = struct.Struct(">QI")  # an offset and a CRC
 _TRIES: Final = 8  # a gc takes a temporary file away once, not all the time
@@ -142,13 +143,13 @@ class PackWriter:
             OSError: The system refused.
         """
         self.end += len(data)
-        if len(data) < _BUFFER_BYTES:
+        if len(data) < _DIRECT_BYTES:
             self._held += data
-            if len(self._held) < _BUFFER_BYTES:
-                return
-            data = b""
-        self._give()
-        write_all(self._fd, data)
+            if len(self._held) >= _BUFFER_BYTES:
+                self._give()
+        else:
+            self._give()
+            write_all(self._fd, data)
 
     def take_back(self, end: int) -> None:
         """Forget what was written from ``end`` on.
@@ -162,6 +163,8 @@ class PackWriter:
         self.end = end
 
     def _give(self) -> None:
+        if not self._held:
+            return
         write_all(self._fd, self._held)
         self._held = bytearray()
 
