@@ -136,6 +136,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
         "verify": (
             _word("packet", "PACKET", PACKET, optional=True),
             _flag("--all", "every packet, shelf and record"),
+            _option("--since", "CHECK", "with --all: only what came after this check", default=""),
             _flag("--lineage", "also the packets that it depends on"),
             _flag("--unsigned-ok", "let an unknown signer pass: integrity alone"),
             _option(

@@ -118,6 +118,8 @@ def _require_one_subject(command: str, arguments: Values) -> None:
         raise UsageError(
             Code.USAGE, "verify takes a PACKET or --all", hint="greenlight verify --help"
         )
+    if command == "verify" and arguments.since and not arguments.all:
+        raise UsageError(Code.USAGE, "--since goes with --all", hint="greenlight verify --help")
 
 
 def _end_of_options(words: list[str]) -> int:

@@ -27,6 +27,7 @@ class Progress:
         total: Number of parts; 0 where nobody knows.
         done: How many of them are done.
         bytes: How many bytes went through.
+        drawn: Whether a line has been drawn.
     """
 
     def __init__(self, label: str, total: int = 0) -> None:
@@ -34,6 +35,7 @@ class Progress:
         self.total = total
         self.done = 0
         self.bytes = 0
+        self.drawn = False
         self._began = time.monotonic()
 
     def step(self, label: str) -> None:
@@ -45,6 +47,12 @@ class Progress:
         """Note that parts and bytes were done."""
         self.done += parts
         self.bytes += size
+
+    def clear(self) -> None:
+        """Wipe the line, so that something can be printed; it is drawn again by itself."""
+        if self.drawn and sys.stderr.isatty():
+            sys.stderr.write(_CLEAR)
+            sys.stderr.flush()
 
     def line(self) -> str:
         """Return the line to draw: a bar where the total is known, rates, and the time."""
@@ -78,12 +86,11 @@ def progress(label: str, total: int = 0) -> Iterator[Progress]:
 
 
 def _draw(shown: Progress, over: Event) -> None:
-    drawn = False
     wait = _AFTER_SECONDS
     while not over.wait(wait):
         sys.stderr.write(f"{_CLEAR}{shown.line()}")
         sys.stderr.flush()
-        drawn, wait = True, _EVERY_SECONDS
-    if drawn:
+        shown.drawn, wait = True, _EVERY_SECONDS
+    if shown.drawn:
         sys.stderr.write(_CLEAR)
         sys.stderr.flush()

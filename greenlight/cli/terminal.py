@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from greenlight.cli.answer import Answer
@@ -31,13 +31,25 @@ def print_answer(command: str, answer: Answer, *, as_json: bool) -> None:
     elif answer.raw is not None:
         data = _shown(answer.raw) if sys.stdout.isatty() else answer.raw
     else:
-        lines = (escape(line) for line in answer.lines)
-        data = "".join(f"{line}\n" for line in lines).encode(_encoding(), "backslashreplace")
+        data = _text(answer.lines)
     write_out(data)
     if answer.fault is not None:
         print_error(answer.fault.code, answer.fault.message, answer.fault.hint)
     if answer.note is not None and not as_json:
         _write_err(f"greenlight: hint: {escape(answer.note)}\n")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of an answer that is still being made.
+
+    Raises:
+        StoreError: As ``print_answer``.
+    """
+    write_out(_text(lines))
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join(f"{escape(line)}\n" for line in lines).encode(_encoding(), "backslashreplace")
 
 
 def print_failure(command: str, error: GreenlightError, *, as_json: bool) -> None:

@@ -59,31 +59,57 @@ def fault_of(verdict: Verdict, *, require_clean: bool) -> Fault | None:
     return None
 
 
-def answer_all(found: StoreVerdict, *, require_clean: bool) -> Answer:
-    """Return the answer for a whole store."""
-    lines = [f"{v.integrity.value}  {v.status or '-'}  {_name(v)}" for v in found.packets]
-    for verdict in found.packets:
-        lines += finding_lines(verdict.report.findings)
-    lines += finding_lines(found.report.findings)
+def line_of(verdict: Verdict) -> str:
+    """Return the one line of a packet among many."""
+    return f"{verdict.integrity.value}  {verdict.status or '-'}  {_name(verdict)}"
+
+
+class Collected:
+    """What is kept of the verdicts of a whole store, while they come and go.
+
+    Attributes:
+        fault: The first that is no success.
+        data: What ``--json`` prints of each; empty where it is not asked for.
+    """
+
+    def __init__(self, *, require_clean: bool, as_json: bool) -> None:
+        self.fault: Fault | None = None
+        self.data: list[dict[str, object]] = []
+        self._require_clean = require_clean
+        self._as_json = as_json
+
+    def take(self, verdict: Verdict) -> list[str]:
+        """Take a verdict and return its lines."""
+        if self.fault is None:
+            self.fault = fault_of(verdict, require_clean=self._require_clean)
+        if self._as_json:
+            self.data.append(verdict.to_dict())
+        return [line_of(verdict), *finding_lines(verdict.report.findings)]
+
+
+def answer_all(found: StoreVerdict, collected: Collected) -> Answer:
+    """Return the answer for a whole store; the lines of its packets were printed before."""
+    lines = finding_lines(found.report.findings)
     lines += [f"  void: {finding}" for finding in found.voids]
-    lines.append(f"{found.integrity.value}  {len(found.packets)} packets and their ledger")
+    after = f" after check {found.since}" if found.since else ""
+    lines.append(f"{found.integrity.value}  {found.count} packets{after} and their ledger")
+    lines.append(f"  check  {found.check}")
     data = {
         "integrity": found.integrity.value,
-        "packets": [verdict.to_dict() for verdict in found.packets],
+        "packets": collected.data,
+        "check": found.check,
         "findings": [finding.to_dict() for finding in found.report.findings],
         "voids": [finding.to_dict() for finding in found.voids],
     }
-    fault = _fault_of_store(found, require_clean=require_clean)
+    fault = _fault_of_store(found, collected.fault)
     exit_code = Exit.OK if fault is None else Exit.REJECTED
     return Answer(data, tuple(lines), exit=exit_code, fault=fault)
 
 
-def _fault_of_store(found: StoreVerdict, *, require_clean: bool) -> Fault | None:
+def _fault_of_store(found: StoreVerdict, fault: Fault | None) -> Fault | None:
     if not found.report.clean:
         first = found.report.findings[0]
         return Fault(first.code, f"the store is {found.integrity.value}: {first}")
-    faults = (fault_of(verdict, require_clean=require_clean) for verdict in found.packets)
-    fault = next((fault for fault in faults if fault is not None), None)
     if fault is None and found.integrity is not Integrity.INTACT:
         return Fault(Code.PACKET_UNKNOWN, "there is no packet here that could be intact")
     return fault

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from queue import Empty, Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, BinaryIO, Final, Generic, NoReturn, TypeVar
 
 from greenlight.codes import Code
@@ -30,8 +30,8 @@ MAX_WORKERS: Final = 16  # beyond, one reader of their results is what all wait 
 _AHEAD: Final = 32  # items on their way; a pipe holds less than that in most cases
 _LENGTH_BYTES: Final = 8
 _PAUSE_SECONDS: Final = 0.01
+_INSIDE: Final = Event()  # set in a worker: it makes no workers of its own
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -43,7 +43,9 @@ class Here:
 
 
 def worker_count() -> int:
-    """Return how many processors this process may use, at most MAX_WORKERS."""
+    """Return how many processors this process may use, at most MAX_WORKERS; a worker has one."""
+    if _INSIDE.is_set():
+        return 1
     if sys.platform == "linux":
         usable = len(os.sched_getaffinity(0))
     else:
@@ -51,7 +53,7 @@ def worker_count() -> int:
     return min(usable, MAX_WORKERS)
 
 
-def fork_map(work: Callable[[Any], Result], items: Iterable[object]) -> Iterator[Result | Here]:
+def fork_map(work: Callable[[Any], Any], items: Iterable[object]) -> Iterator[Any]:
     """Yield what ``work`` gives for each item, in order; an item that is ``Here`` comes back.
 
     With one item, or one processor, no process is made.
@@ -71,13 +73,28 @@ def fork_map(work: Callable[[Any], Result], items: Iterable[object]) -> Iterator
         for item in chain(first, source):
             yield item if isinstance(item, Here) else work(item)
         return
-    workers: list[_Worker[Result]] = []
-    for _ in range(count):
-        workers.append(_Worker(work, workers))
-    yield from _Round(workers, chain(first, source)).results()
+    workers = _start(work, count)
+    if workers:
+        yield from _Round(workers, chain(first, source)).results()
+        return
+    for item in chain(first, source):
+        yield item if isinstance(item, Here) else work(item)
 
 
-def _take(source: Iterator[Item], most: int) -> Iterator[Item]:
+def _start(work: Callable[[Any], Any], count: int) -> list[_Worker[Any]]:
+    """Return workers; none where the system has no processes, or no memory, for them."""
+    workers: list[_Worker[Any]] = []
+    try:
+        for _ in range(count):
+            workers.append(_Worker(work, workers))
+    except OSError:
+        for worker in workers:
+            worker.end(now=True)
+        return []
+    return workers
+
+
+def _take(source: Iterator[object], most: int) -> Iterator[object]:
     for _ in range(most):
         try:
             yield next(source)
@@ -86,7 +103,11 @@ def _take(source: Iterator[Item], most: int) -> Iterator[Item]:
 
 
 class _Worker(Generic[Result]):
-    """One process: items in, results out, both pickled."""
+    """One process: items in, results out, both pickled.
+
+    Attributes:
+        inside: Whether this process is one.
+    """
 
     def __init__(self, work: Callable[[Any], Result], others: list[_Worker[Result]]) -> None:
         items_out, items_in = os.pipe()
@@ -95,12 +116,9 @@ class _Worker(Generic[Result]):
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(items_in)
-            os.close(results_out)
-            for other in others:  # held open here, they would outlive the caller
-                other.items.close()
-                other.results.close()
-            _serve(work, items_out, results_in)
+            # Held open here, they would outlive the caller.
+            kept = [fd for each in others for fd in (each.items.fileno(), each.results.fileno())]
+            _serve(work, items_out, results_in, [items_in, results_out, *kept])
         os.close(items_out)
         os.close(results_in)
         self.items: BinaryIO = os.fdopen(items_in, "wb")
@@ -127,7 +145,8 @@ class _Worker(Generic[Result]):
         if now:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        self.items.close()
+        with suppress(BrokenPipeError):  # what it had not taken yet
+            self.items.close()
         self.results.close()
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
@@ -176,16 +195,22 @@ class _Round(Generic[Result]):
                 self._turns.put(worker)
                 worker.give(item)
         except BrokenPipeError:
-            pass  # see above
+            pass  # whoever takes its result says what became of the worker
         except BaseException as error:  # noqa: BLE001 - raised by the one who takes the results
-            self._error = error
+            if not self._over:  # else its workers were taken away from under it
+                self._error = error
         self._turns.put(None)
 
 
-def _serve(work: Callable[[Any], object], items_fd: int, results_fd: int) -> NoReturn:
+def _serve(
+    work: Callable[[Any], object], items_fd: int, results_fd: int, others: list[int]
+) -> NoReturn:
     """Be a worker until there are no more items; never return into the caller's code."""
     status = 1
     try:
+        _INSIDE.set()
+        for fd in others:
+            os.close(fd)
         # The caller decides what an interrupt means; it ends this process where it must.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         with os.fdopen(items_fd, "rb") as items, os.fdopen(results_fd, "wb") as results:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Queue
 from threading import Thread
 from types import TracebackType
@@ -98,13 +99,11 @@ class _Beside:
             Exception: What one of them raised before.
         """
         for thread in self._threads:
-            thread.blocks.put(block)
-            if thread.error is not None:
-                raise thread.error
+            thread.take(block)
 
     def __enter__(self) -> Self:
         for thread in self._threads:
-            thread.start()
+            thread.begin()
         return self
 
     def __exit__(
@@ -114,30 +113,51 @@ class _Beside:
         _trace: TracebackType | None,
     ) -> None:
         for thread in self._threads:
-            thread.blocks.put(None)
-        for thread in self._threads:
-            thread.join()
+            thread.end()
         errors = [thread.error for thread in self._threads if thread.error is not None]
         if errors and error is None:
             raise errors[0]
 
 
 class _Taker(Thread):
-    """One of them.
+    """One of them; where the system gives no more threads, the work is done by who hands it out.
 
     Attributes:
-        blocks: What it takes; None at the end.
         error: What its work raised; from then on it takes blocks and does nothing.
     """
 
     def __init__(self, work: Callable[[bytes], None]) -> None:
         super().__init__(daemon=True)
-        self.blocks: Queue[bytes | None] = Queue(_AHEAD)
         self.error: Exception | None = None
+        self._blocks: Queue[bytes | None] = Queue(_AHEAD)
         self._work = work
 
+    def begin(self) -> None:
+        """Start, if the system lets it."""
+        with suppress(RuntimeError):  # memory is short, or there are too many threads
+            self.start()
+
+    def take(self, block: bytes) -> None:
+        """Take the next block.
+
+        Raises:
+            Exception: What its work raised before.
+        """
+        if self.ident is None:
+            self._work(block)
+            return
+        self._blocks.put(block)
+        if self.error is not None:
+            raise self.error
+
+    def end(self) -> None:
+        """Do what is left."""
+        if self.ident is not None:
+            self._blocks.put(None)
+            self.join()
+
     def run(self) -> None:
-        while (block := self.blocks.get()) is not None:
+        while (block := self._blocks.get()) is not None:
             if self.error is None:
                 try:
                     self._work(block)

@@ -14,11 +14,12 @@ from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin
 from greenlight.ledger.projection import find
 from greenlight.ledger.read import Ledger, read_ledger
 from greenlight.ledger.shelves import find_shelved
-from greenlight.model.packet import FileFact, Packet, is_text
+from greenlight.model.packet import Packet, is_text
 from greenlight.model.seal import STATEMENT
 from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
+from greenlight.services.facts import read_facts
 from greenlight.store.packets import read_packet
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
@@ -69,11 +70,16 @@ def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
             f"{escape(name)}: no such folder, and no store here to look in",
             hint="give a packet folder, or run this inside a repository with a store",
         )
-    return _require_named(read_commit(store, find_commit(store, name)), name)
+    return _require_named(read_commit(store, find_commit(store, name), whole=whole), name)
 
 
-def locate_tree(store: Store | None, tree: str) -> Located:
+def locate_tree(store: Store | None, tree: str, *, whole: bool = False) -> Located:
     """Find and read the packet of one tree in a store, and nowhere else.
+
+    Args:
+        store: Where to look; None where there is none.
+        tree: ``sha256:<hex>``.
+        whole: Whether the bytes of artifacts are wanted too.
 
     Raises:
         UsageError: PACKET_UNKNOWN; PACKET_AMBIGUOUS.
@@ -83,7 +89,7 @@ def locate_tree(store: Store | None, tree: str) -> Located:
     # A folder of that name, where the user happens to stand, is not what a lane means.
     if store is None:
         raise UsageError(Code.PACKET_UNKNOWN, f"{escape(tree)}: no store here to look in")
-    return _require_named(read_commit(store, find_commit(store, tree)), tree)
+    return _require_named(read_commit(store, find_commit(store, tree), whole=whole), tree)
 
 
 def _require_named(located: Located, name: str) -> Located:
@@ -120,13 +126,19 @@ def _means_folder(folder: Path, name: str) -> bool:
     return spelt or any((folder / part).is_dir() for part in ("packet", "seal"))
 
 
-def read_commit(store: Store, commit: str) -> Located:
-    """Read the packet of one packet commit."""
+def read_commit(store: Store, commit: str, *, whole: bool = False) -> Located:
+    """Read the packet of one packet commit.
+
+    Args:
+        store: Where it is.
+        commit: Object id.
+        whole: Whether the bytes of artifacts are wanted too.
+    """
     stored = read_packet(store, commit)
-    facts = {path: FileFact.of(data) for path, data in stored.files.items()}
-    texts = {path: data for path, data in stored.files.items() if is_text(path)}
+    facts, kept = read_facts(store.objects, stored.names, (lambda _: True) if whole else is_text)
+    texts = {path: data for path, data in kept.items() if is_text(path)}
     packet = Packet(facts, texts, stored.seal, stored.problems)
-    return Located(commit, packet, stored.files, {}, commit)
+    return Located(commit, packet, kept, {}, commit)
 
 
 def find_commit(store: Store, name: str) -> str:

@@ -88,7 +88,7 @@ class FolderProvider:
     def reverify(self, wanted: Input) -> str:
         """Take a packet out of the store byte for byte, verify it, and run its gate again."""
         try:
-            located = locate_tree(self.store, wanted.digest)
+            located = locate_tree(self.store, wanted.digest, whole=True)
         except UsageError:
             return ""
         verdict = verify_packet(located.packet, published())

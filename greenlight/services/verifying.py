@@ -7,21 +7,27 @@ be shown and the signer is unknown, and that is UNVERIFIABLE.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError
+from greenlight.errors import GreenlightError, UsageError
+from greenlight.execution.forked import fork_map
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.finding import Finding, Report
+from greenlight.model.head import Head
 from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import PublicKey
+from greenlight.primitives.limits import MAX_HEAD_BYTES
 from greenlight.primitives.openssh import AllowedSigner, format_public
+from greenlight.primitives.text import escape
 from greenlight.services.packets import Located, ledger_of, locate_tree, read_commit
 from greenlight.services.published import published
 from greenlight.store.repository import Store
@@ -38,6 +44,9 @@ if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside h
 NOT_HERE = frozenset({Code.PACKET_UNKNOWN, Code.PACKET_MISSING})
 # What leaves the question open; everything else answers it with no.
 _OPEN = frozenset({Code.SIGNER_UNKNOWN, Code.LINEAGE_ABSENT, Code.PACKET_MISSING})
+_CHECK = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
+_FEW_PACKETS = 4  # up to here each is read by all processors, beyond each by one
+_BATCH_PACKETS = 8  # that one worker verifies at a time
 MAX_LINEAGE_DEPTH = 1000  # packets: a chain longer than this is a loop or an attack
 
 
@@ -116,13 +125,13 @@ class _Recorded:
 
     Attributes:
         state: Its fold.
-        records: Bytes of records at hand, by index.
+        record: Gives the bytes of a record, where it is at hand.
         root: ``sha256:<hex>`` of record 0.
         source: Where it came from.
     """
 
     state: LedgerState
-    records: Mapping[int, bytes]
+    record: Callable[[int], bytes | None]
     root: str
     source: str
 
@@ -219,12 +228,12 @@ def _trusted_ledger(store: Store, trust: Trust, known: Ledger | None) -> Ledger 
 
 
 def _from_store(store: Store, ledger: Ledger) -> _Recorded:
-    wanted = {held.index for held in ledger.state.grants.values()}
-    records = {
-        index: next(read_records(store, ledger, index, index + 1)) for index in sorted(wanted)
-    }
     root = str(ledger.head.pin) if ledger.head.size else ""
-    return _Recorded(ledger.state, records, root, "the trust root pinned for this store")
+
+    def record(index: int) -> bytes:
+        return next(read_records(store, ledger, index, index + 1))
+
+    return _Recorded(ledger.state, record, root, "the trust root pinned for this store")
 
 
 def _from_folder(
@@ -235,7 +244,7 @@ def _from_folder(
     if extract is None:
         return None, findings
     source = f"the trust root {root}"
-    return _Recorded(extract.state, extract.records, str(root), source), findings
+    return _Recorded(extract.state, extract.records.get, str(root), source), findings
 
 
 def _against(
@@ -246,8 +255,8 @@ def _against(
     evidence: Evidence | None = verdict.derived.evidence if verdict.derived else None
     digest = ""
     if evidence is not None and evidence.authority.grant in ledger.state.grants:
-        index = ledger.state.grants[evidence.authority.grant].index
-        digest = str(Digest.of(ledger.records[index])) if index in ledger.records else ""
+        record = ledger.record(ledger.state.grants[evidence.authority.grant].index)
+        digest = "" if record is None else str(Digest.of(record))
     findings = verify_recorded(
         verdict.statement,
         located.packet.seal,
@@ -300,43 +309,94 @@ class StoreVerdict:
     """What verifying a whole store came to.
 
     Attributes:
-        packets: A verdict a packet, oldest first.
+        packets: A verdict a packet, oldest first; those that were handed on are not kept.
         report: What is wrong with ledger and shelves themselves.
         voids: Entries without effect: no damage, but somebody tried.
+        counts: How many packets there are of each integrity.
+        head: The ledger that they were held against.
+        since: The check after which they came; empty where all were verified.
     """
 
     packets: tuple[Verdict, ...]
     report: Report
     voids: tuple[Finding, ...]
+    counts: Mapping[Integrity, int]
+    head: Head
+    since: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many packets were verified."""
+        return sum(self.counts.values())
+
+    @property
+    def check(self) -> str:
+        """What ``--since`` takes, to verify only what comes after."""
+        return f"{self.head.size}:{self.head.root.hex()}"
 
     @property
     def integrity(self) -> Integrity:
         """The worst of everything; an empty store has nothing that could be intact."""
-        worst = {verdict.integrity for verdict in self.packets}
         codes = set(self.report.codes)
-        if Integrity.REJECTED in worst or not codes <= _OPEN:
+        if self.counts.get(Integrity.REJECTED) or not codes <= _OPEN:
             return Integrity.REJECTED
-        if Integrity.UNVERIFIABLE in worst or codes or not worst:
+        nothing = not self.count and not self.since
+        if self.counts.get(Integrity.UNVERIFIABLE) or codes or nothing:
             return Integrity.UNVERIFIABLE
         return Integrity.INTACT
 
 
-def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVerdict:
-    """Verify every packet of a store, its shelves and its ledger."""
+def verify_all(  # noqa: PLR0913 - what is asked, and who is told
+    store: Store,
+    trust: Trust,
+    *,
+    lineage: bool = False,
+    since: str = "",
+    hand_on: Callable[[Verdict], None] | None = None,
+    begin: Callable[[int], None] = lambda _packets: None,
+) -> StoreVerdict:
+    """Verify every packet of a store, its shelves and its ledger.
+
+    Args:
+        store: The store.
+        trust: Whom the caller trusts.
+        lineage: Whether to walk the packets that each depends on.
+        since: The ``check`` of a verification before: the ledger must still contain that head,
+            and packets that it records are left out.
+        hand_on: Takes each verdict as it comes, oldest first; without it they are kept.
+        begin: Told how many packets there are, before the first.
+
+    Raises:
+        UsageError: ``since`` is no check.
+    """
     ledger = ledger_under(store, trust)
-    findings = list(ledger.findings)
-    shelved: list[ShelfEntry] = []
+    head = parse_check(since, ledger.head.origin) if since else None
+    findings = [*ledger.findings, *_contains(store, ledger, head)]
+    first = 0 if head is None or findings else head.size  # with a doubt, everything
+    known = {
+        packet.sealed.packet_tree
+        for packet in ledger.state.packets.values()
+        if packet.index < first
+    }
+    commits: dict[str, None] = {}
     for entry in shelf_entries(store):
         if isinstance(entry, ShelfEntry):
-            shelved.append(entry)
+            if entry.packet_tree in known:
+                continue
+            commits.pop(entry.commit, None)
+            commits[entry.commit] = None  # newest first; of one that stands twice, the oldest place
         else:
             findings.append(entry)
-    commits = dict.fromkeys(entry.commit for entry in reversed(shelved))
-    packets = tuple(
-        _verify_commit(store, commit, trust, ledger, lineage=lineage) for commit in commits
-    )
-    # By what the packets say of themselves: a shelf's word for a packet is only a hint.
-    here = {verdict.statement.subject for verdict in packets if verdict.statement}
+    begin(len(commits))
+    kept: list[Verdict] = []
+    counts: Counter[Integrity] = Counter()
+    here: set[str] = set()
+    for verdict in _verdicts(store, list(reversed(commits)), trust, ledger, lineage=lineage):
+        (kept.append if hand_on is None else hand_on)(verdict)
+        counts[verdict.integrity] += 1
+        if verdict.statement is not None:
+            # By what the packets say of themselves: a shelf's word for a packet is only a hint.
+            here.add(verdict.statement.subject)
     findings += [
         Finding(
             Code.PACKET_MISSING,
@@ -345,10 +405,64 @@ def verify_all(store: Store, trust: Trust, *, lineage: bool = False) -> StoreVer
             "not on a shelf here",
         )
         for packet in ledger.state.packets.values()
-        if packet.sealed.packet_tree not in here
+        if packet.index >= first and packet.sealed.packet_tree not in here
     ]
     voids = tuple(void.to_finding() for void in ledger.state.voids)
-    return StoreVerdict(packets, Report.of(findings), voids)
+    return StoreVerdict(tuple(kept), Report.of(findings), voids, counts, ledger.head, since)
+
+
+def _contains(store: Store, ledger: Ledger, since: Head | None) -> Iterator[Finding]:
+    """Hold the ledger against a head that it had when it was verified before."""
+    if since is None:
+        return
+    found = "no commit that ends there"
+    for place in ledger.places:
+        if place.first + len(place.blobs) == since.size:
+            # Its bytes were held against the records when the ledger was read.
+            raw = store.objects.read_as("blob", place.head, max_bytes=MAX_HEAD_BYTES)
+            if raw == since.encode():
+                return
+            found = escape(raw.decode("utf-8", "replace"))
+    wanted = f"size {since.size} root {since.root.hex()}"
+    yield Finding(Code.LEDGER_REWOUND, "ledger/head", wanted, found)
+
+
+def parse_check(text: str, origin: str) -> Head:
+    """Read what ``--since`` takes: size and root of a head.
+
+    Args:
+        text: ``<size>:<root>``, as ``verify --all`` prints it.
+        origin: Of the ledger.
+
+    Raises:
+        UsageError: It is not that.
+    """
+    match = _CHECK.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            Code.USAGE,
+            f"not a check of the form SIZE:ROOT: {escape(text)[:100]}",
+            hint="verify --all prints it",
+        )
+    return Head(origin, int(match[1]), bytes.fromhex(match[2]))
+
+
+def _verdicts(
+    store: Store, commits: list[str], trust: Trust, ledger: Ledger, *, lineage: bool
+) -> Iterator[Verdict]:
+    """Verify packets, many in other processes; a few here, each read by many."""
+
+    def work(batch: list[str]) -> list[Verdict]:
+        # What it carries is large, and was looked at by whoever made the verdict.
+        return [
+            replace(_verify_commit(store, commit, trust, ledger, lineage=lineage), evidence=None)
+            for commit in batch
+        ]
+
+    step = 1 if len(commits) <= _FEW_PACKETS else _BATCH_PACKETS
+    batches = [commits[at : at + step] for at in range(0, len(commits), step)]
+    for found in map(work, batches) if step == 1 else fork_map(work, batches):
+        yield from found
 
 
 def _verify_commit(

@@ -4,8 +4,9 @@ The commit's SSH signature is a courtesy to ``git verify-commit``; nothing that
 greenlight verifies relies on it, and nothing signed names the commit: a packet is
 its tree, computed in SHA-256 whatever the repository's format is.
 
-Reading reads each object once, hashes it, and reports what a packet must not hold
-as findings beside the files: nothing is dropped in silence.
+Reading hashes each object, and reports what a packet must not hold as findings beside
+the names: nothing is dropped in silence.  Blobs are read by whoever needs them, and only
+as far as that: ``services.facts``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from greenlight.model.finding import Finding
 from greenlight.primitives import sshsig
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.gittree import tree_objects
-from greenlight.primitives.limits import MAX_PACKET_BYTES, MAX_PACKET_FILES, MAX_PATH_DEPTH
+from greenlight.primitives.limits import MAX_PACKET_FILES, MAX_PATH_DEPTH, MIB
 from greenlight.primitives.text import escape
 from greenlight.store.gitobjects import (
     DIRECTORY,
@@ -36,23 +37,24 @@ from greenlight.store.objects import ObjectStore
 from greenlight.store.repository import Store
 
 SIGNATURE_NAMESPACE = "git"
+MAX_SEAL_FILE_BYTES = MIB  # the statement, the largest of them, has at most 128 KiB
 _TYPES = {b"120000": "a symbolic link", b"160000": "a submodule"}
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPacket:
-    """A packet as it lies in the store, not yet verified.
+    """What a packet's trees name; of the blobs only those of ``seal/`` were read.
 
     Attributes:
         commit: Object id of its commit.
-        files: Bytes of each file of ``packet/``, by path below it.
+        names: Object id of each file of ``packet/``, by path below it.
         seal: Bytes of each file of ``seal/``.
         problems: What stands there and no packet may hold: modes, links, submodules,
             names that are not UTF-8.
     """
 
     commit: str
-    files: dict[str, bytes]
+    names: dict[str, str]
     seal: dict[str, bytes]
     problems: tuple[Finding, ...]
 
@@ -165,7 +167,7 @@ def commit_body(  # noqa: PLR0913 - what a commit is made of
 
 
 def read_packet(store: Store, commit: str) -> StoredPacket:
-    """Read a packet, each object once.
+    """Read a packet's commit, trees and seal, each object once.
 
     Raises:
         MalformedError: SHELF_MALFORMED: not a packet commit, or a tree that no reader may
@@ -189,9 +191,12 @@ def read_packet(store: Store, commit: str) -> StoredPacket:
             f"commit {commit} is no packet: it has parents, or not exactly packet/ and seal/",
         )
     walk = _Walk(store.objects)
-    files = walk.folder(top[0].oid, "packet")
-    seal = walk.folder(top[1].oid, "seal")
-    return StoredPacket(commit, files, seal, tuple(walk.problems))
+    names = walk.folder(top[0].oid, "packet")
+    seal = {
+        name: store.objects.read_as("blob", oid, max_bytes=MAX_SEAL_FILE_BYTES)
+        for name, oid in walk.folder(top[1].oid, "seal").items()
+    }
+    return StoredPacket(commit, names, seal, tuple(walk.problems))
 
 
 @dataclass(slots=True)
@@ -200,16 +205,14 @@ class _Walk:
 
     objects: ObjectStore
     problems: list[Finding] = field(default_factory=list)
-    _bodies: dict[str, bytes] = field(default_factory=dict)
     _files: int = 0
-    _bytes: int = 0
 
-    def folder(self, tree: str, name: str) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
+    def folder(self, tree: str, name: str) -> dict[str, str]:
+        found: dict[str, str] = {}
         self._tree(tree, name, "", MAX_PATH_DEPTH, found)
         return found
 
-    def _tree(self, oid: str, top: str, prefix: str, depth: int, found: dict[str, bytes]) -> None:
+    def _tree(self, oid: str, top: str, prefix: str, depth: int, found: dict[str, str]) -> None:
         if depth == 0:
             raise MalformedError(Code.LIMIT_EXCEEDED, f"{top}/{prefix} is nested too deep")
         body = self.objects.read_as("tree", oid)
@@ -238,7 +241,7 @@ class _Walk:
                 )
             else:
                 self._file(entry, f"{top}/{prefix}{name}")
-                found[prefix + name] = self._blob(entry.oid)
+                found[prefix + name] = entry.oid
 
     def _name(self, entry: TreeEntry, where: str) -> str | None:
         try:
@@ -254,14 +257,6 @@ class _Walk:
             self.problems.append(
                 _finding(Code.FILE_MODE_REFUSED, where, "100644", entry.mode.decode("ascii"))
             )
-
-    def _blob(self, oid: str) -> bytes:
-        if oid not in self._bodies:
-            self._bodies[oid] = self.objects.read_as("blob", oid)
-        self._bytes += len(self._bodies[oid])
-        if self._bytes > MAX_PACKET_BYTES:
-            raise MalformedError(Code.LIMIT_EXCEEDED, f"more than {MAX_PACKET_BYTES} bytes")
-        return self._bodies[oid]
 
 
 def _finding(code: Code, where: str, expected: str, found: str) -> Finding:

@@ -5,8 +5,8 @@ and git write.  Nothing of it is believed: an offset must lie in the pack, an ob
 is inflated no further than the size it declares and its kind may have, and its hash
 must be its name.  Whatever else a file holds is STORE_DAMAGED.
 
-No file stays open, so that a store may have any number of packs: a small index is
-held in memory and a large one mapped, the pack is opened for each object.
+A small index is held in memory and a large one mapped.  The pack's file is opened when
+it is first read; ``Packs`` keeps only a few open, so that a store may have any number.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import hashlib
 import mmap
 import os
 import struct
-import zlib
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
+
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
@@ -36,6 +38,8 @@ _DELTAS = (6, 7)  # by offset, by name
 _FANOUT_END = len(INDEX_MAGIC) + 256 * 4
 _HELD_BYTES = 2**20  # some 20,000 objects; what is larger was made by a gc, and there are few
 _CHUNK_BYTES = 64 * 1024
+_FIRST_BYTES = 4 * 1024  # read at once for an object: most are whole in it
+_PIECE_BYTES = 256 * 1024  # of a large object, inflated at a time
 _MAX_SHIFT = 63  # of a size; what declares more is no object of this world
 
 
@@ -54,6 +58,7 @@ class Pack:
     def __init__(self, index: Path, object_format: str) -> None:
         self.index = index
         self.path = index.with_suffix(".pack")
+        self._fd = -1
         self._format = object_format
         self._width = OID_DIGITS[object_format] // 2
         self._data = _contents(index)
@@ -104,25 +109,57 @@ class Pack:
             FileNotFoundError: A repack has just removed the pack.
             StoreError: STORE_DAMAGED; LIMIT_EXCEEDED; IO_FAILED.
         """
+        found = self.stream(oid, offset, max_bytes)
+        if found is None:
+            return None
+        kind, _, pieces = found
+        body = b"".join(pieces)
+        require_hash(oid, kind, body, self._format)
+        return kind, body
+
+    def stream(
+        self, oid: str, offset: int, max_bytes: int
+    ) -> tuple[str, int, Iterator[bytes]] | None:
+        """Return kind, size and the pieces of an object, or None where it is a delta.
+
+        The pieces are exactly as many bytes as it declares, or the last of them raises; that
+        they hash to its name is for the caller to find.
+
+        Raises:
+            FileNotFoundError: A repack has just removed the pack.
+            StoreError: STORE_DAMAGED; LIMIT_EXCEEDED; IO_FAILED.
+        """
         try:
-            with self.path.open("rb") as file:
-                end = file.seek(0, os.SEEK_END) - self._width
-                if not PACK_HEADER_BYTES <= offset < end:
-                    raise self._damaged(f"{oid} would stand outside of it")
-                file.seek(offset)
-                number, size = self._entry_header(file, oid)
-                if number in _DELTAS:
-                    return None
-                if number not in KINDS:
-                    raise self._damaged(f"{oid} has the unknown type {number}")
-                require_size(oid, KINDS[number], size, max_bytes)
-                body = self._inflate(file, oid, size)
+            end = self._end()
+            if not PACK_HEADER_BYTES <= offset < end:
+                raise self._damaged(f"{oid} would stand outside of it")
+            data = os.pread(self._fd, _FIRST_BYTES, offset)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise failed(error, f"read {self.path}") from error
-        require_hash(oid, KINDS[number], body, self._format)
-        return KINDS[number], body
+        number, size, start = self._entry_header(data, oid)
+        if number in _DELTAS:
+            return None
+        if number not in KINDS:
+            raise self._damaged(f"{oid} has the unknown type {number}")
+        require_size(oid, KINDS[number], size, max_bytes)
+        return KINDS[number], size, self._inflate(data[start:], offset + len(data), oid, size)
+
+    def _end(self) -> int:
+        """Open the pack where it is not, and return where its entries end."""
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        return os.fstat(self._fd).st_size - self._width
+
+    def close(self) -> None:
+        """Give the pack's file handle back; the next read opens it again."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+    def __del__(self) -> None:
+        self.close()
 
     def verify(self, oids: Iterable[str]) -> None:
         """Read all of the pack, and these objects through the index.
@@ -169,40 +206,45 @@ class Pack:
         if found != self._data[-self._width :]:
             raise self._damaged("its index has another checksum")
 
-    def _entry_header(self, file: BinaryIO, oid: str) -> tuple[int, int]:
-        """Return an entry's type and the size that it declares."""
-        byte = (file.read(1) or b"\0")[0]
-        number, size, shift = byte >> 4 & 7, byte & 15, 4
+    def _entry_header(self, data: bytes, oid: str) -> tuple[int, int, int]:
+        """Return an entry's type, the size that it declares, and where its stream begins."""
+        byte = data[0] if data else 0
+        number, size, shift, at = byte >> 4 & 7, byte & 15, 4, 1
         while byte & 0x80:
-            byte = (file.read(1) or b"\0")[0]
+            byte = data[at] if at < len(data) else 0
             size |= (byte & 0x7F) << shift
             shift += 7
+            at += 1
             if shift > _MAX_SHIFT:
                 raise self._damaged(f"{oid} declares no size")
-        return number, size
+        return number, size, at
 
-    def _inflate(self, file: BinaryIO, oid: str, size: int) -> bytes:
-        stream = zlib.decompressobj()
-        pieces: list[bytes] = []
+    def _inflate(self, data: bytes, at: int, oid: str, size: int) -> Iterator[bytes]:
+        """Yield what the stream that begins with ``data``, and goes on at ``at``, inflates to."""
+        stream = isal_zlib.decompressobj()
         left = size
-        data = b""
         while not stream.eof:
-            data = data or file.read(_CHUNK_BYTES)
+            if not data:
+                try:
+                    data = os.pread(self._fd, _CHUNK_BYTES, at)
+                except OSError as error:
+                    raise failed(error, f"read {self.path}") from error
+                at += len(data)
             if not data:
                 raise self._damaged(f"{oid} is cut")
             try:
                 # One byte more than declared, so that a bomb is seen and not inflated.
-                piece = stream.decompress(data, left + 1)
-            except zlib.error as error:
+                piece = stream.decompress(data, min(left + 1, _PIECE_BYTES))
+            except IsalError as error:  # type: ignore[misc]  # the stub calls it no exception
                 raise self._damaged(f"{oid} is torn: {error}") from error
             data = stream.unconsumed_tail
             left -= len(piece)
             if left < 0:
                 break
-            pieces.append(piece)
+            if piece:
+                yield piece
         if left:
             raise self._damaged(f"{oid} is not as long as it declares")
-        return b"".join(pieces)
 
     def _damaged(self, what: str) -> StoreError:
         return StoreError(Code.STORE_DAMAGED, f"{self.path} is damaged: {what}")

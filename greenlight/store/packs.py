@@ -14,10 +14,10 @@ from __future__ import annotations
 import struct
 import weakref
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
@@ -45,6 +45,10 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
+
+
+MAX_OPEN = 16  # packs whose files stay open: of a thousand, a few serve nearly every read
+Found = TypeVar("Found")
 
 
 class Packs(AbstractContextManager["Packs"]):
@@ -84,11 +88,22 @@ class Packs(AbstractContextManager["Packs"]):
         Raises:
             StoreError: STORE_DAMAGED: no pack that has it has it whole; LIMIT_EXCEEDED.
         """
+        return self._find(oid, lambda pack, offset: pack.read(oid, offset, max_bytes))
+
+    def stream(self, oid: str, max_bytes: int) -> tuple[str, int, Iterator[bytes]] | None:
+        """Return kind, size and pieces of an object that is no delta, not verified; else None.
+
+        Raises:
+            StoreError: STORE_DAMAGED; LIMIT_EXCEEDED.
+        """
+        return self._find(oid, lambda pack, offset: pack.stream(oid, offset, max_bytes))
+
+    def _find(self, oid: str, read: Callable[[Pack, int], Found | None]) -> Found | None:
         damage: StoreError | None = None
         for pack in self._known_then_new():
             try:
                 offset = pack.find(oid)
-                found = None if offset is None else pack.read(oid, offset, max_bytes)
+                found = None if offset is None else read(pack, offset)
             except FileNotFoundError:
                 continue  # repacked since it was listed
             except StoreError as error:
@@ -100,6 +115,8 @@ class Packs(AbstractContextManager["Packs"]):
                 if self._packs[0] is not pack:  # a packet's objects lie together
                     self._packs.remove(pack)
                     self._packs.insert(0, pack)
+                    for late in self._packs[MAX_OPEN : MAX_OPEN + 2]:
+                        late.close()
                 return found
         if damage is not None:
             raise damage
@@ -160,6 +177,8 @@ class Packs(AbstractContextManager["Packs"]):
 
     def close(self) -> None:
         """Give file handles and maps back; the next read opens them again."""
+        for pack in self._packs:
+            pack.close()
         self._opened = None
         if self._finalizer is not None:
             self._finalizer()

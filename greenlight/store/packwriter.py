@@ -226,11 +226,13 @@ class PackWriter:
         """
         # The disk begins while the processor reads; only what comes after is synced again.
         early = _Sync(self._fd)
-        early.start()
+        with suppress(RuntimeError):  # no more threads: then the sync that comes after does it all
+            early.start()
         try:
             checksum = self._check_entries()
         finally:
-            early.join()
+            if early.ident is not None:
+                early.join()
         if early.error is not None:
             raise early.error  # for good: the kernel may report a second try as a success
         return checksum

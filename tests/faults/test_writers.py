@@ -77,7 +77,8 @@ def recorded(store):
     numbers = set()
     for packet in ledger.state.packets.values():
         number = int(packet.sealed.packet_tree.removeprefix("sha256:"), 16)
-        files = read_packet(store, shelved[packet.sealed.packet_tree]).files
+        names = read_packet(store, shelved[packet.sealed.packet_tree]).names
+        files = {path: store.objects.read_as("blob", oid) for path, oid in names.items()}
         assert files == {"number": b"%d" % number}
         numbers.add(number)
     return numbers

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from greenlight.codes import Code
+from greenlight.errors import UsageError
 from greenlight.ledger import read as ledger_reading
 from greenlight.ledger.pin import DEFAULT_REF, read_pin
 from greenlight.ledger.read import read_ledger
@@ -18,11 +19,13 @@ from greenlight.model.entry import sign_entry
 from greenlight.primitives.digest import Digest
 from greenlight.services import verifying
 from greenlight.services.closing import close_packet
+from greenlight.services.seal_dir import Outside, seal_dirs
 from greenlight.services.sealing import seal_files
 from greenlight.services.verifying import (
     Integrity,
     StoreVerdict,
     Trust,
+    Verdict,
     verify_all,
     verify_located,
 )
@@ -336,3 +339,74 @@ def test_a_run_on_an_absent_packet_says_so(bench: Bench) -> None:
     verdict = verify_located(made.located, Trust(), store=bench.store, lineage=True)
     assert verdict.report.codes == (Code.LINEAGE_ABSENT,)
     assert verdict.integrity is Integrity.UNVERIFIABLE
+
+
+def test_only_what_came_after_a_check(bench: Bench) -> None:
+    """The packets recorded since are verified, the others are not read; nothing new is no fault."""
+    for _ in range(3):
+        bench.run(lane())
+    before = verify_all(bench.store, Trust())
+    nothing = verify_all(bench.store, Trust(), since=before.check)
+    assert (nothing.count, nothing.integrity) == (0, Integrity.INTACT)
+    new = [bench.run(lane()) for _ in range(2)]
+    after = verify_all(bench.store, Trust(), since=before.check)
+    assert after.integrity is Integrity.INTACT
+    assert [verdict.statement for verdict in after.packets] == [
+        ran.verdict.statement for ran in new
+    ]
+
+
+@pytest.mark.parametrize("check", ["4:" + "0" * 64, "999999:" + "0" * 64])
+def test_a_check_of_another_history(ran: Ran, check: str) -> None:
+    """A head that this ledger never had: LEDGER_REWOUND, and everything is verified."""
+    found = verify_all(ran.store, Trust(), since=check)
+    assert Code.LEDGER_REWOUND in codes(found)
+    assert found.integrity is Integrity.REJECTED
+    assert found.count == 1
+
+
+@pytest.mark.parametrize("check", ["x", "1", "0:" + "0" * 64, "1:" + "0" * 63, "-1:" + "0" * 64])
+def test_what_is_no_check(ran: Ran, check: str) -> None:
+    """Refused before anything is read of the packets."""
+    with pytest.raises(UsageError):
+        verify_all(ran.store, Trust(), since=check)
+
+
+def test_verdicts_are_handed_on_in_order(bench: Bench, tmp_path: Path) -> None:
+    """Many packets are verified by many processes, and told oldest first, with their count."""
+    folders = [tmp_path / f"e{number:02}" for number in range(40)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "file").write_text(folder.name)
+    seal_dirs(folders, Outside(bench.store, OWNER, bench.clock))
+    told: list[object] = []
+    found = verify_all(bench.store, Trust(), begin=told.append, hand_on=told.append)
+    assert told[0] == 40
+    given = [each.statement for each in told if isinstance(each, Verdict)]
+    lanes = [statement.lane for statement in given if statement is not None]
+    assert lanes == [folder.name for folder in folders]
+    assert (found.packets, found.count) == ((), 40)
+
+
+def test_a_damaged_blob_among_many_files(bench: Bench, tmp_path: Path) -> None:
+    """Whoever reads it, one damaged object rejects its packet, and only that."""
+    for name, files in (("large", 700), ("small", 3)):
+        (tmp_path / name).mkdir()
+        for number in range(files):
+            (tmp_path / name / f"{number:04}").write_bytes(b"%s %d" % (name.encode(), number))
+    outside = Outside(bench.store, OWNER, bench.clock)
+    seal_dirs([tmp_path / "large"], outside)
+    seal_dirs([tmp_path / "small"], outside)
+    packs = (bench.store.git_dir / "objects" / "pack").glob("*.pack")
+    pack = max(packs, key=lambda path: path.stat().st_size)
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 2] ^= 1
+    pack.chmod(0o644)
+    pack.write_bytes(data)
+    bench.store.close()
+    found = verify_all(bench.store, Trust())
+    assert [verdict.integrity for verdict in found.packets] == [
+        Integrity.REJECTED,
+        Integrity.INTACT,
+    ]
+    assert Code.STORE_DAMAGED in found.packets[0].report.codes
