@@ -1,6 +1,6 @@
 """What could come next on a command line; loads the parser's declarations and no service.
 
-Packet ids are read from the local projection, which proves nothing and need not: they
+Packet ids are read from the local snapshot, which proves nothing and need not: they
 only save typing.  Whatever goes wrong, there is no answer and no message.
 """
 

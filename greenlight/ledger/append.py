@@ -6,42 +6,38 @@ it in between.  After a lost race the same entries are placed again, without a n
 signature, as long as they would have effect; otherwise the caller decides anew.
 
 Write order: records, frontier, head, trees and commit, all synced and read back; the
-ref by compare-and-swap, synced; then the pin and the projection, which prove nothing.
+ref by compare-and-swap, synced; then the pin and the snapshot, which prove nothing.
+More entries than one commit holds become a chain of commits, and the ref moves once.
 A packet's own objects and its shelf come before any of this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, RefusedError, StoreError
-from greenlight.ledger import projection
-from greenlight.ledger.message import describe
+from greenlight.ledger.commits import Committer, Piece, write_commits
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
-from greenlight.ledger.read import Ledger, Place, read_ledger
+from greenlight.ledger.read import Ledger, keep, read_ledger
 from greenlight.model.entry import decode_entry
 from greenlight.model.head import Head
 from greenlight.model.kinds import ClockCorrected
 from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState, Void
 from greenlight.primitives.ed25519 import Signer
-from greenlight.primitives.gittree import tree_objects
-from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
+from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_RECORDS_PER_COMMIT
 from greenlight.primitives.merkle import EMPTY_ROOT
 from greenlight.primitives.timestamp import format_micros
 from greenlight.store.durable import locked
-from greenlight.store.packets import Sink, commit_body
 from greenlight.store.repository import Store
 from greenlight.verify.fold import fold
 from greenlight.verify.ledger import Tip
 
 MAX_AHEAD = timedelta(seconds=300)  # clocks of one project that are kept differ by less
-MAX_ENTRIES = 100_000  # in one append: all of them are in memory at once, some 100 MB
-MAX_LOOSE = 16  # records; from here on one pack is cheaper than a synced file for each object
 MAX_TRIES = 1000  # lost races; each means that another writer got through
 AUTHOR = "greenlight <greenlight@localhost>"
 
@@ -70,23 +66,10 @@ class _Placed:
     """Entries behind a tip, before anything is written."""
 
     entries: tuple[bytes, ...]
-    records: tuple[bytes, ...]
-    tips: tuple[Tip, ...]  # after each record
+    pieces: tuple[Piece, ...]
+    tip: Tip
     state: LedgerState
     voids: tuple[Void, ...]
-
-    @property
-    def tip(self) -> Tip:
-        return self.tips[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Committer:
-    """Who makes the ledger commit, and what it says."""
-
-    signer: Signer
-    author: str
-    message: str | None
 
 
 def append(  # noqa: PLR0913 - the outside world of one act
@@ -119,7 +102,7 @@ def append(  # noqa: PLR0913 - the outside world of one act
     """
     ledger: Ledger | None = None
     entries: Sequence[bytes] | None = None
-    committer = _Committer(signer, author, message)
+    committer = Committer(signer, author, message)
     store.make_own_dir()
     for _ in range(MAX_TRIES):
         # Waiting in line saves lost races here; what is right is decided by the swap alone.
@@ -148,16 +131,24 @@ def append(  # noqa: PLR0913 - the outside world of one act
 
 def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
     """Put entries behind the ledger's tip and fold them in; nothing is written."""
-    if not 0 < len(entries) <= MAX_ENTRIES:
+    if not 0 < len(entries) <= MAX_ENTRIES_PER_APPEND:
         raise RefusedError(Code.USAGE, f"{len(entries)} entries cannot be appended at once")
-    tip, records, tips = ledger.tip, [], []
+    tip, pieces = ledger.tip, []
+    for at in range(0, len(entries), MAX_RECORDS_PER_COMMIT):
+        piece = _piece(tip, tuple(entries[at : at + MAX_RECORDS_PER_COMMIT]), now)
+        pieces.append(piece)
+        tip = piece.tip
+    state = fold(ledger.state, (decode_record(raw) for piece in pieces for raw in piece.records))
+    voids = tuple(state.voids.since(ledger.state.voids))
+    return _Placed(tuple(entries), tuple(pieces), tip, state, voids)
+
+
+def _piece(tip: Tip, entries: tuple[bytes, ...], now: datetime) -> Piece:
+    first, records = tip.size, []
     for entry in entries:
         raw, tip = tip.place(entry, _ledger_time(tip, entry, now))
         records.append(raw)
-        tips.append(tip)
-    state = fold(ledger.state, (decode_record(raw) for raw in records))
-    voids = tuple(state.voids[len(ledger.state.voids) :])
-    return _Placed(tuple(entries), tuple(records), tuple(tips), state, voids)
+    return Piece(first, entries, tuple(records), tip)
 
 
 def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:
@@ -198,94 +189,29 @@ def _require_effect(placed: _Placed) -> None:
 
 
 def _write(
-    store: Store, ledger: Ledger, placed: _Placed, committer: _Committer, now: datetime
+    store: Store, ledger: Ledger, placed: _Placed, committer: Committer, now: datetime
 ) -> Appended:
-    """Write the commit and move the ref.
+    """Write the commits and move the ref.
 
     Raises:
         ConflictError: Others were faster; unreachable objects remain.
     """
-    indexes = tuple(range(ledger.tip.size, placed.tip.size))
-    with _sink(store, len(placed.records)) as sink:
-        places = _commits(sink, ledger, placed, committer, now)
-    commit = places[-1].commit
+    places = write_commits(store, ledger.commit, placed.pieces, committer, now)
     store.objects.flush()
     if ledger.commit is None:
         # Before the ref: a ledger without a pin would be anybody's.
         write_pin(store, Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT)))
-    store.refs.swap(ledger.ref, old=ledger.commit, new=commit)
-    with suppress(StoreError):  # a keep file that stays costs a repack, and nothing else
-        store.objects.release()
+    store.refs.swap(ledger.ref, old=ledger.commit, new=places[-1].commit)
     # The append is durable.  What follows proves nothing, so it must not make it look failed.
-    with suppress(StoreError):
-        remember(store, ledger.ref, placed.tip.head)
     new = replace(
         ledger,
-        commit=commit,
-        places=(*ledger.places, *places),
+        commit=places[-1].commit,
+        places=ledger.places.followed_by(places),
         state=placed.state,
         tip=placed.tip,
     )
-    projection.update(store, new, before=ledger.head if ledger.commit else None)
-    return Appended(indexes, new)
-
-
-class _Loose:
-    """Objects one by one: for a few, a file each is what git itself would write."""
-
-    def __init__(self, store: Store) -> None:
-        self.object_format = store.object_format
-        self._write = store.objects.write
-
-    def add(self, kind: str, body: bytes) -> bytes:
-        return bytes.fromhex(self._write(kind, body))
-
-
-@contextmanager
-def _sink(store: Store, records: int) -> Iterator[Sink]:
-    """Give where the objects of an append go."""
-    if records <= MAX_LOOSE:
-        yield _Loose(store)
-        return
-    with store.objects.packing() as pack:
-        yield pack
-
-
-def _commits(
-    sink: Sink, ledger: Ledger, placed: _Placed, committer: _Committer, now: datetime
-) -> list[Place]:
-    """Put records, heads, trees and commits into ``sink``; as many commits as they need."""
-    places: list[Place] = []
-    parent = ledger.commit
-    for at in range(0, len(placed.records), MAX_RECORDS_PER_COMMIT):
-        piece = slice(at, at + MAX_RECORDS_PER_COMMIT)
-        records, tip = placed.records[piece], placed.tips[piece][-1]
-        entries = placed.entries[piece]
-        first = ledger.tip.size + at
-        blobs = [sink.add("blob", raw) for raw in records]
-        names = {f"records/{first + offset}.cbor": oid for offset, oid in enumerate(blobs)}
-        head = names["head"] = sink.add("blob", tip.head.encode())
-        frontier = names["frontier.cbor"] = sink.add("blob", tip.frontier_bytes)
-        tree = b""
-        for _, body in tree_objects(names, sink.object_format):  # the root comes last
-            tree = sink.add("tree", body)
-        body = commit_body(
-            sink.object_format,
-            tree.hex(),
-            () if parent is None else (parent,),
-            signer=committer.signer,
-            author=committer.author,
-            time=now,
-            message=describe(entries) if committer.message is None else committer.message,
-        )
-        parent = sink.add("commit", body).hex()
-        places.append(
-            Place(
-                parent,
-                first,
-                tuple(oid.hex() for oid in blobs),
-                head=head.hex(),
-                frontier=frontier.hex(),
-            )
-        )
-    return places
+    with suppress(StoreError):
+        store.objects.release()
+        remember(store, ledger.ref, placed.tip.head)
+    keep(ledger, new, store)
+    return Appended(tuple(range(ledger.tip.size, placed.tip.size)), new)

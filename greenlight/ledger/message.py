@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from greenlight.errors import MalformedError
 from greenlight.model.entry import Entry, decode_entry
 from greenlight.primitives.text import escape
 
+_MAX_DESCRIBED = 16  # entries with trailers of their own; git reads 64 KiB of a message
 _MAX_VALUE = 200  # characters of one trailer: ids and digests are shorter
-_MAX_TOLD = 20  # entries in one message: a person reads no more, and a commit stays small
 _VERBS = {
     "clock.corrected": "Correct the clock",
     "grant.issued": "Issue grant",
@@ -34,13 +35,15 @@ _TRAILERS = (
 
 def describe(entries: Sequence[bytes]) -> str:
     """Return the message of the commit that adds ``entries``."""
-    decoded = [_decode(raw) for raw in entries[:_MAX_TOLD]]
+    decoded = [_decode(raw) for raw in entries]
     subject = ", ".join(_subject(entry) for entry in decoded[:2])
-    if len(entries) > 2:  # noqa: PLR2004 - two fit a line
-        subject += f" and {len(entries) - 2} more"
-    trailers = [line for entry in decoded if entry is not None for line in _trailers(entry)]
-    if len(entries) > _MAX_TOLD:
-        trailers.append(f"Entries: {len(entries)}, of which the first {_MAX_TOLD} stand here")
+    if len(decoded) > 2:  # noqa: PLR2004 - two fit a line
+        subject += f" and {len(decoded) - 2} more"
+    if len(decoded) > _MAX_DESCRIBED:
+        kinds = Counter("unreadable" if entry is None else entry.kind for entry in decoded)
+        trailers = [f"Entries: {kinds[kind]} {kind}" for kind in sorted(kinds)]
+    else:
+        trailers = [line for entry in decoded if entry is not None for line in _trailers(entry)]
     return subject + "\n\n" + "\n".join(trailers) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""A glance at the projection for shells that complete a packet's id: no proof, no ledger.
+"""A glance at the snapshot for shells that complete a packet's id: no proof, no ledger.
 
 Finds the repository by its outline alone and reads the local table as it is, stale or
 not.  What is chosen here is looked up and verified like anything else that was typed.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Final
 
-FILE = "greenlight/projection.sqlite"
+PATTERN: Final = "ledger-*.sqlite"  # ledger.snapshot keeps one, and is slow to load
 
 
 def peek(start: Path, prefix: str, limit: int) -> list[tuple[str, str]]:
@@ -24,8 +25,7 @@ def peek(start: Path, prefix: str, limit: int) -> list[tuple[str, str]]:
     with suppress(OSError, sqlite3.Error):
         for folder in (start.absolute(), *start.absolute().parents):
             for git_dir in (folder / ".git", folder):
-                path = git_dir / FILE
-                if path.is_file():
+                for path in (git_dir / "greenlight").glob(PATTERN):
                     return _read(path, prefix, limit)
     return []
 

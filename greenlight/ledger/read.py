@@ -1,53 +1,31 @@
 """Read the ledger: the chain of commits behind one ref, strictly.
 
-Each commit has one parent, the first has none; its tree is exactly ``records/``,
-``frontier.cbor`` and ``head``; its records are those that follow, none missing.
-Anything else that somebody pushed into the ref is LEDGER_MALFORMED, with the commit.
-
-What is read is data: findings, the state, and where each record lies.  A caller that
-would act on it asks ``require`` first.
+Reading goes on from what is kept of an earlier reading (``ledger.snapshot``) where the ref
+still leads there, or from the beginning.  What is read is data: findings, the state, and
+where each record lies.  A caller that would act on it asks ``require`` first.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, MalformedError, StoreError
+from greenlight.ledger.base import Base
 from greenlight.ledger.pin import Pin
+from greenlight.ledger.places import Place, Places
+from greenlight.ledger.snapshot import Kept, Making, UnkeptError, extend, open_snapshot
+from greenlight.ledger.walk import OddCommitError, walk, walk_since
 from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
 from greenlight.model.state import LedgerState
-from greenlight.primitives.limits import MAX_RECORD_BYTES, MAX_RECORDS_PER_COMMIT
-from greenlight.primitives.text import escape
-from greenlight.store.gitobjects import DIRECTORY, FILE, parse_commit, parse_tree
+from greenlight.primitives.limits import MAX_RECORD_BYTES
 from greenlight.store.repository import Store
 from greenlight.verify.ledger import Chain, ChainCheck, Tip
 
-_RECORD = re.compile(rb"(0|[1-9][0-9]{0,18})\.cbor")
-_SHAPE = [(FILE, b"frontier.cbor"), (FILE, b"head"), (DIRECTORY, b"records")]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A ledger commit and the records it adds.
-
-    Attributes:
-        commit: Object id.
-        first: Index of its first record.
-        blobs: Object ids of its records, in order.
-        head: Object id of its head.
-        frontier: Object id of its frontier.
-    """
-
-    commit: str
-    first: int
-    blobs: tuple[str, ...]
-    head: str
-    frontier: str
+_CHUNK: Final = 8192  # records folded in memory at a time: 15 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +39,16 @@ class Ledger:
         findings: Faults that break it; no void entries (``state.voids``).
         state: The fold of its records.
         tip: Where the next record goes.
+        kept: What it stands on: an earlier part of it, in tables; None in memory alone.
     """
 
     ref: str
     commit: str | None = None
-    places: tuple[Place, ...] = ()
+    places: Places = field(default_factory=Places)
     findings: tuple[Finding, ...] = ()
     state: LedgerState = field(default_factory=LedgerState)
     tip: Tip = field(default_factory=Tip)
+    kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
     def head(self) -> Head:
@@ -84,10 +64,12 @@ class Ledger:
 
     def place_of(self, index: int) -> Place:
         """Return the commit that added the record at ``index``, which must be there."""
-        return self.places[bisect_right(self.places, index, key=lambda place: place.first) - 1]
+        return self.places.of_record(index)
 
 
-def read_ledger(store: Store, ref: str, *, pin: Pin | None, base: Ledger | None = None) -> Ledger:
+def read_ledger(
+    store: Store, ref: str, *, pin: Pin | None, base: Ledger | None = None, fully: bool = False
+) -> Ledger:
     """Read the ledger at ``ref``, and hold it against what is pinned.
 
     Args:
@@ -95,32 +77,30 @@ def read_ledger(store: Store, ref: str, *, pin: Pin | None, base: Ledger | None 
         ref: Name of its ref.
         pin: What is pinned here; without it anybody's ledger passes.
         base: What was read of it before, unbroken: only what is new is read then.
+        fully: Whether to read and check every record, whatever is kept of earlier readings.
 
     Raises:
         StoreError: The ref cannot be read.
     """
-    commit = store.refs.read(ref)
     seen = None if pin is None else pin.head
+    known = base if base is not None and not base.findings else None
+    if known is None and not fully:
+        # Before the ref: so what is kept is never ahead of what the ref gives.
+        known = _kept(store, ref, pin)
+    commit = store.refs.read(ref)
     if commit is None:
         return Ledger(ref, findings=tuple(_nothing(seen)))
-    if base is not None and base.commit == commit:
-        return base
-    known = base if base is not None and not base.findings else None
+    if known is not None and known is base and known.commit == commit:
+        return known
+    check_against = _Against(pin, seen if seen is not None and seen.size > 0 else None)
     try:
-        places = _walk(store, commit, known)
-    except _Malformed as error:
+        if known is not None and known.commit is not None:
+            places = walk_since(store, commit, known.commit, known.tip.size)
+            if places is not None:
+                return _read_on(store, known, commit, places, check_against)
+        return _read_all(store, ref, commit, check_against)
+    except OddCommitError as error:
         return Ledger(ref, commit, findings=(error.finding,))
-    if places[0].first == 0:
-        known = None  # all was read: the ref no longer leads to what was read before
-    check = ChainCheck(
-        pin=None if pin is None else pin.digest,
-        seen=seen if seen is not None and seen.size > 0 else None,
-        tip=None if known is None else known.tip,
-        state=None if known is None else known.state,
-    )
-    chain = _check(store, ref, places, check)
-    before = () if known is None else known.places
-    return Ledger(ref, commit, (*before, *places), chain.findings, chain.state, chain.tip)
 
 
 def read_records(store: Store, ledger: Ledger, first: int, stop: int) -> Iterator[bytes]:
@@ -129,18 +109,119 @@ def read_records(store: Store, ledger: Ledger, first: int, stop: int) -> Iterato
     Raises:
         StoreError: STORE_DAMAGED: one is missing or is not what its name says; IO_FAILED.
     """
-    for index in range(first, stop):
-        place = ledger.place_of(index)
-        blob = place.blobs[index - place.first]
-        yield store.objects.read_as("blob", blob, max_bytes=MAX_RECORD_BYTES)
+    if first >= stop:
+        return
+    for place in ledger.places.from_record(first):
+        if place.first >= stop:
+            return
+        for index in range(max(first, place.first), min(stop, place.end)):
+            yield store.objects.read_as("blob", place.blob_of(index), max_bytes=MAX_RECORD_BYTES)
 
 
-class _Malformed(Exception):  # noqa: N818 - internal control flow: rubbish in the ref is data
-    def __init__(self, commit: str, found: str) -> None:
-        super().__init__(found)
-        self.finding = Finding(
-            Code.LEDGER_MALFORMED, f"ledger commit {commit}", "a ledger commit", escape(found)
-        )
+def contains_head(store: Store, ledger: Ledger, size: int, root: bytes) -> tuple[Finding, ...]:
+    """Say whether a ledger still contains a head that it was once seen with.
+
+    The records that came after it are those from ``size`` to before ``ledger.head.size``.
+
+    Args:
+        store: Where the ledger lies.
+        ledger: As it was read, unbroken.
+        size: Records of the head that was seen.
+        root: Its root.
+
+    Returns:
+        LEDGER_REWOUND where it does not; nothing where it does.
+
+    Raises:
+        StoreError: The ledger cannot be read.
+    """
+    head = Head(ledger.head.origin, size, root)
+    held = _holds(store, ledger.places, ledger.tip, head)
+    if held is None:
+        chain = ChainCheck(seen=head)
+        for raw in read_records(store, ledger, 0, size):
+            chain.tip = chain.tip.after(raw, None)
+        held = chain.tip.head == head
+    if held:
+        return ()
+    found = f"size {ledger.head.size} root {ledger.head.root.hex()}"
+    return (Finding(Code.LEDGER_REWOUND, "ledger/head", f"size {size} root {root.hex()}", found),)
+
+
+def keep(before: Ledger, after: Ledger, store: Store) -> None:
+    """Keep what was appended, so that the next reading goes on from there; or leave it out.
+
+    Args:
+        before: The ledger that was appended to.
+        after: The same with what was appended, by now durable.
+        store: Where it lies.
+    """
+    if after.commit is None:
+        return
+    if before.kept is not None:
+        extend(before.kept, _as_kept(after, before.kept.base))
+    elif before.commit is None:
+        try:
+            with Making(store, beside=True) as making:
+                making.add_places(after.places)
+                state = making.fold_in(after.state)
+                making.finish(after.ref, after.commit, after.tip, state, _again(store))
+        except UnkeptError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class _Against:
+    """What a ledger is held against.
+
+    Attributes:
+        pin: What is pinned here.
+        seen: A head that it was seen with, or None.
+    """
+
+    pin: Pin | None
+    seen: Head | None
+
+    def check(self, tip: Tip, state: LedgerState) -> ChainCheck:
+        digest = None if self.pin is None else self.pin.digest
+        return ChainCheck(pin=digest, seen=self.seen, tip=tip, state=state)
+
+
+def _kept(store: Store, ref: str, pin: Pin | None) -> Ledger | None:
+    """Return the ledger that is kept, where it is the one that is pinned."""
+    kept = open_snapshot(store, _again(store))
+    if kept is None or kept.ref != ref:
+        return None
+    if pin is not None:
+        seen = pin.head
+        if kept.tip.origin != seen.origin:
+            return None
+        if 0 < seen.size <= kept.tip.size and not _holds(store, kept.places, kept.tip, seen):
+            return None
+    return _as_ledger(kept)
+
+
+def _as_ledger(kept: Kept) -> Ledger:
+    return Ledger(kept.ref, kept.commit, kept.places, (), kept.state, kept.tip, kept)
+
+
+def _as_kept(ledger: Ledger, base: Base) -> Kept:
+    commit = ledger.commit or ""
+    return Kept(ledger.ref, commit, ledger.tip, ledger.state, ledger.places, base)
+
+
+def _holds(store: Store, places: Places, tip: Tip, head: Head) -> bool | None:
+    """Report whether a ledger has a head among its commits; None where no commit ends there."""
+    if head.size >= tip.size or head.size < 1:
+        return head == tip.head if head.size == tip.size else False
+    place = places.of_record(head.size - 1)
+    if place.end != head.size:
+        return None
+    try:
+        said = store.objects.read_as("blob", place.head, max_bytes=MAX_RECORD_BYTES)
+    except (MalformedError, StoreError):
+        return None
+    return said == head.encode()
 
 
 def _nothing(seen: Head | None) -> Iterator[Finding]:
@@ -150,53 +231,111 @@ def _nothing(seen: Head | None) -> Iterator[Finding]:
         )
 
 
-def _walk(store: Store, commit: str, known: Ledger | None) -> list[Place]:
-    """Return the commits after ``known`` up to ``commit``, oldest first; else all of them."""
-    stop = None if known is None else known.commit
-    found: list[Place] = []
-    at: str | None = commit
-    while at is not None and at != stop:
-        place, at = _read_commit(store, at)
-        found.append(place)
-    found.reverse()
-    expected = 0 if at is None or known is None else known.tip.size
-    for place in found:
-        if place.first != expected:
-            raise _Malformed(place.commit, f"begins with record {place.first}, not {expected}")
-        expected += len(place.blobs)
-    return found
+# --- reading on
 
 
-def _read_commit(store: Store, oid: str) -> tuple[Place, str | None]:
-    """Return a ledger commit and its parent."""
-    try:
-        commit = parse_commit(store.objects.read_as("commit", oid), store.object_format)
-        top = parse_tree(store.objects.read_as("tree", commit.tree), store.object_format)
-        if len(commit.parents) > 1:
-            raise _Malformed(oid, f"{len(commit.parents)} parents")
-        if [(entry.mode, entry.name) for entry in top] != _SHAPE:
-            raise _Malformed(oid, "not exactly records/, frontier.cbor and head")
-        entries = parse_tree(store.objects.read_as("tree", top[2].oid), store.object_format)
-    except (MalformedError, StoreError) as error:
-        raise _Malformed(oid, f"{error.code}: {error}") from error
-    by_index: dict[int, str] = {}
-    for entry in entries:
-        name = _RECORD.fullmatch(entry.name)
-        if name is None or entry.mode != FILE:
-            raise _Malformed(oid, f"records/ holds {entry.name!r} of mode {entry.mode!r}")
-        by_index[int(name[1])] = entry.oid
-    first = min(by_index, default=-1)
-    if not by_index or len(by_index) > MAX_RECORDS_PER_COMMIT:
-        raise _Malformed(oid, f"{len(by_index)} records")
-    if max(by_index) - first + 1 != len(by_index):
-        raise _Malformed(oid, "its records do not follow each other")
-    blobs = tuple(by_index[first + offset] for offset in range(len(by_index)))
-    place = Place(oid, first, blobs, head=top[1].oid, frontier=top[0].oid)
-    return place, commit.parents[0] if commit.parents else None
+def _read_on(
+    store: Store, known: Ledger, commit: str, places: list[Place], against: _Against
+) -> Ledger:
+    """Read the commits that came after what is known."""
+    check = against.check(known.tip, known.state)
+    chain = _check(store, known.ref, places, check)
+    ledger = Ledger(
+        known.ref,
+        commit,
+        known.places.followed_by(places),
+        chain.findings,
+        chain.state,
+        chain.tip,
+        known.kept,
+    )
+    if known.kept is not None and places and not chain.findings:
+        extend(known.kept, _as_kept(ledger, known.kept.base))
+    return ledger
+
+
+# --- reading all
+
+
+def _read_all(store: Store, ref: str, commit: str, against: _Against) -> Ledger:
+    """Read a ledger from its beginning, and keep what it comes to where that can be."""
+    places = store.own_dir.is_dir()
+    for beside in (True, False) if places else (False,):
+        try:
+            with Making(store, beside=beside) as making:
+                return _read_into(making, store, ref, commit, against)
+        except UnkeptError:
+            continue
+    raise StoreError(
+        Code.IO_NOSPACE, "there is no room for the ledger's tables, here or in temporary files"
+    )
+
+
+def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Against) -> Ledger:
+    making.add_places(walk(store, commit))
+    tip, state = Tip(), LedgerState()
+    findings: list[Finding] = []
+    whole = True
+    for chunk in _chunks(making.places):
+        check = against.check(tip, state)
+        whole = _take_all(store, ref, chunk, check)
+        findings += check.findings
+        tip, state = check.tip, making.fold_in(check.state)
+        if not whole:
+            break
+    if whole:
+        check = against.check(tip, state)
+        findings += check.finish(head=None, frontier=None).findings
+    if findings:
+        return Ledger(ref, commit, making.places, tuple(findings), state, tip)
+    return _as_ledger(making.finish(ref, commit, tip, state, _again(store)))
+
+
+def _chunks(places: Iterable[Place]) -> Iterator[list[Place]]:
+    chunk: list[Place] = []
+    records = 0
+    for place in places:
+        chunk.append(place)
+        records += place.count
+        if records >= _CHUNK:
+            yield chunk
+            chunk, records = [], 0
+    if chunk:
+        yield chunk
+
+
+class _Again:
+    """Reads a ledger anew where its tables failed, as it was when they were made."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __call__(self, ref: str, commit: str) -> Base:
+        try:
+            ledger = _read_all(self._store, ref, commit, _Against(None, None))
+        except OddCommitError as error:
+            ledger = Ledger(ref, commit, findings=(error.finding,))
+        ledger.require()
+        if ledger.kept is None:
+            raise StoreError(Code.IO_FAILED, "the ledger cannot be read anew")
+        return ledger.kept.base
+
+
+def _again(store: Store) -> _Again:
+    return _Again(store)
+
+
+# --- records
 
 
 def _check(store: Store, ref: str, places: list[Place], check: ChainCheck) -> Chain:
-    """Go through the records, and through what each commit says of itself."""
+    if not _take_all(store, ref, places, check):
+        return Chain(tuple(check.findings), check.state, check.tip)
+    return check.finish(head=None, frontier=None)
+
+
+def _take_all(store: Store, ref: str, places: list[Place], check: ChainCheck) -> bool:
+    """Go through records, and what each commit says of itself; report whether all were read."""
     for place in places:
         try:
             for blob in place.blobs:
@@ -206,9 +345,9 @@ def _check(store: Store, ref: str, places: list[Place], check: ChainCheck) -> Ch
         except (MalformedError, StoreError) as error:
             where = f"{ref}@{place.commit}"
             check.findings.append(_unreadable(where, error))
-            return Chain(tuple(check.findings), check.state, check.tip)
+            return False
         check.check_head(head, frontier, f"ledger commit {place.commit}")
-    return check.finish(head=None, frontier=None)
+    return True
 
 
 def _unreadable(where: str, error: GreenlightError) -> Finding:

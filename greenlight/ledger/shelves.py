@@ -1,7 +1,7 @@
 """A local table of what the shelves hold: from a packet's tree or commit to its commit.
 
 ``greenlight/shelves.sqlite``, bound to the tip of each shelf; only what is new is
-read.  Like the projection it is never evidence: it can be deleted at any time, and
+read.  Like the snapshot it is never evidence: it can be deleted at any time, and
 the packet that it leads to is verified by its bytes.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from greenlight.errors import StoreError
 from greenlight.model.finding import Finding
+from greenlight.model.words import run_of
 from greenlight.store.repository import Store
 from greenlight.store.shelf import PREFIX, ShelfEntry, read_shelf
 
@@ -32,7 +33,6 @@ CREATE INDEX IF NOT EXISTS by_packet ON shelved (packet);
 CREATE INDEX IF NOT EXISTS by_run ON shelved (run);
 CREATE INDEX IF NOT EXISTS by_commit ON shelved (packet_commit);
 """
-_UUID_CHARACTERS = 36
 _END = chr(0x10FFFF)  # after every character that can follow a prefix
 
 
@@ -111,17 +111,20 @@ def _read_on(
     base.executemany(
         "INSERT INTO shelved VALUES (?, ?, ?, ?, ?, ?)",
         (
-            (ref, place + number, entry.packet_tree, entry.packet_id, _run(entry), entry.commit)
+            (
+                ref,
+                place + number,
+                entry.packet_tree,
+                entry.packet_id,
+                run_of(entry.packet_id),
+                entry.commit,
+            )
             for number, entry in enumerate(reversed(shelf.entries), 1)
         ),
     )
     if not shelf.problems:  # an odd shelf is read again each time, so that it is said each time
         base.execute("INSERT OR REPLACE INTO tips VALUES (?, ?)", (ref, tip))
     return list(shelf.problems)
-
-
-def _run(entry: ShelfEntry) -> str:
-    return entry.packet_id[-_UUID_CHARACTERS:]  # an id is a lane, a hyphen and the run's UUID
 
 
 def _forget(base: sqlite3.Connection, ref: str) -> None:

@@ -5,8 +5,7 @@ An entry is a COSE_Sign1 with attached payload, a deterministic CBOR map
 nor time, so an entry that lost a race is placed again without a new signature.
 
 Decoding verifies no signature: whether an entry has effect is what
-``verify.fold`` says.  The signed bytes are kept as ``raw``; nothing is encoded
-a second time to be checked.
+``verify.fold`` says, over the bytes that were parsed: they are kept in ``signed``.
 """
 
 from __future__ import annotations
@@ -57,18 +56,24 @@ class Entry:
         kind: One of ``model.kinds``, or a kind that this version does not know.
         body: Plain values, not yet read as their kind.
         claims: Keys the entry takes, sorted and unique.
-        issuer: Key thumbprint URI of the actor (RFC 9679).
-        subject: Packet tree or kind, from the protected header.
-        raw: The COSE_Sign1, as signed.
+        signed: The COSE_Sign1 it was read from.
     """
 
     uuid: str
     kind: str
     body: Mapping[str, object]
     claims: tuple[str, ...]
-    issuer: str
-    subject: str
-    raw: bytes
+    signed: cose.Sign1
+
+    @property
+    def issuer(self) -> str:
+        """Key thumbprint URI of the actor (RFC 9679)."""
+        return self.signed.issuer
+
+    @property
+    def subject(self) -> str:
+        """Packet tree or kind, from the protected header."""
+        return self.signed.subject
 
 
 def sign_entry(body: Body, *, uuid: str, signer: Signer) -> bytes:
@@ -113,7 +118,7 @@ def decode_entry(raw: bytes) -> Entry:
         raise MalformedError(Code.MALFORMED, "an entry's kind is two words with a dot")
     if not isinstance(body, dict) or not all(isinstance(key, str) for key in body):
         raise MalformedError(Code.MALFORMED, "an entry's body is a map with text keys")
-    return Entry(uuid, kind, body, _claims(claims), signed.issuer, signed.subject, raw)
+    return Entry(uuid, kind, body, _claims(claims), signed)
 
 
 def _claims(claims: object) -> tuple[str, ...]:

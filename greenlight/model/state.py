@@ -12,6 +12,7 @@ from greenlight.codes import Code
 from greenlight.model.finding import Finding
 from greenlight.model.grant import Grant
 from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.layers import Grown, Layered
 from greenlight.model.trust import TrustRoot
 
 
@@ -98,6 +99,8 @@ class Void:
 class LedgerState:
     """The fold of all records so far.  Read it; ``verify.fold`` alone makes the next one.
 
+    Its collections may stand on a base that is kept elsewhere (``model.layers``).
+
     Attributes:
         size: Records folded.
         time: Ledger time of the last one, None before the first.
@@ -109,24 +112,24 @@ class LedgerState:
         trees: Packet id by packet tree ``sha256:<hex>``.
         conflicts: Packets whose claim was taken: state CONFLICT.
         claims: Index of the record that holds a key.
-        uuids: Actor and UUID of every signed entry.
+        uuids: Index of its record, by actor and UUID of every signed entry.
         voids: Entries without effect, in order; conflicts among them.
-        corrections: Indexes at which an owner corrected the clock.
+        corrections: Indexes at which an owner corrected the clock, each by itself.
     """
 
     size: int = 0
     time: datetime | None = None
     trust: TrustRoot | None = None
-    grants: dict[str, GrantState] = field(default_factory=dict)
-    uses: dict[str, int] = field(default_factory=dict)
-    runs: dict[str, RunState] = field(default_factory=dict)
-    packets: dict[str, PacketState] = field(default_factory=dict)
-    trees: dict[str, str] = field(default_factory=dict)
-    conflicts: list[PacketState] = field(default_factory=list)
-    claims: dict[str, int] = field(default_factory=dict)
-    uuids: set[tuple[str, str]] = field(default_factory=set)
-    voids: list[Void] = field(default_factory=list)
-    corrections: set[int] = field(default_factory=set)
+    grants: Layered[str, GrantState] = field(default_factory=Layered)
+    uses: Layered[str, int] = field(default_factory=Layered)
+    runs: Layered[str, RunState] = field(default_factory=Layered)
+    packets: Layered[str, PacketState] = field(default_factory=Layered)
+    trees: Layered[str, str] = field(default_factory=Layered)
+    conflicts: Grown[PacketState] = field(default_factory=Grown)
+    claims: Layered[str, int] = field(default_factory=Layered)
+    uuids: Layered[tuple[str, str], int] = field(default_factory=Layered)
+    voids: Grown[Void] = field(default_factory=Grown)
+    corrections: Layered[int, int] = field(default_factory=Layered)
 
     def copy(self) -> Self:
         """Return a state that can be changed without changing this one."""
@@ -134,16 +137,16 @@ class LedgerState:
             self.size,
             self.time,
             self.trust,
-            dict(self.grants),
-            dict(self.uses),
-            dict(self.runs),
-            dict(self.packets),
-            dict(self.trees),
-            list(self.conflicts),
-            dict(self.claims),
-            set(self.uuids),
-            list(self.voids),
-            set(self.corrections),
+            self.grants.copy(),
+            self.uses.copy(),
+            self.runs.copy(),
+            self.packets.copy(),
+            self.trees.copy(),
+            self.conflicts.copy(),
+            self.claims.copy(),
+            self.uuids.copy(),
+            self.voids.copy(),
+            self.corrections.copy(),
         )
 
     def next_use(self, grant: str) -> int | None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+_UUID_CHARACTERS: Final = 36
 
 
 class Mode(StrEnum):
@@ -26,3 +29,8 @@ class Status(StrEnum):
 def packet_id(lane: str, run_id: str) -> str:
     """Return the id that addresses a packet, known before its tree is."""
     return f"{lane}-{run_id}"
+
+
+def run_of(packet: str) -> str:
+    """Return the run in a packet's id: the UUID at its end."""
+    return packet[-_UUID_CHARACTERS:]

@@ -72,7 +72,8 @@ def decode(data: bytes, *, max_bytes: int = MAX_RECORD_BYTES, tag: int | None = 
         )
     except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _malformed(str(error)) from error
-    if encode(value, tag=tag) != data:
+    # The scan saw types, text and order; heads and values are what a second writer makes of them.
+    if cbor2.dumps(value) != data[start:]:
         raise _malformed("the item does not encode to the same bytes again")
     return value
 
@@ -111,34 +112,45 @@ def _scan(data: bytes, at: int, depth: int) -> int:
     if at >= len(data):
         raise _malformed("the bytes end inside an item")
     initial = data[at]
-    kind = initial >> 5
     if initial in _FALSE_TRUE_NULL:
         return at + 1
-    if kind in {_TAG, _SIMPLE}:
+    kind = initial >> 5
+    if kind >= _TAG:
         raise _malformed("a tag, a float or a simple value other than false, true and null")
-    argument, at = _argument(data, at)
-    if kind in {_UNSIGNED, _NEGATIVE}:
+    argument = initial & 0x1F
+    if argument < _ONE_BYTE:
+        at += 1
+    else:
+        argument, at = _argument(data, at)
+    if kind <= _NEGATIVE:
         if argument > MAX_INT64:
             raise _malformed("an integer beyond int64")
         return at
-    if kind in {_BYTES, _TEXT}:
+    if kind <= _TEXT:
         return _scan_string(data, at, argument, kind)
     if depth == 0:
         raise _malformed(f"nested more than {MAX_CBOR_DEPTH} deep")
-    if kind == _MAP:
-        return _scan_map(data, at, argument, depth)
-    for _ in range(argument):  # a count larger than the data ends at the first missing item
+    scan = _scan_map if kind == _MAP else _scan_array
+    return scan(data, at, argument, depth)
+
+
+def _scan_array(data: bytes, at: int, count: int, depth: int) -> int:
+    """Return the position after the ``count`` items at ``at``."""
+    for _ in range(count):  # a count larger than the data ends at the first missing item
         at = _scan(data, at, depth - 1)
     return at
 
 
 def _scan_string(data: bytes, at: int, length: int, kind: int) -> int:
     """Return the position after the ``length`` bytes at ``at``."""
-    if length > len(data) - at:
+    end = at + length
+    if end > len(data):
         raise _malformed("a string is longer than the bytes that are there")
     if kind == _TEXT:
-        _require_nfc(_utf8(data[at : at + length]))
-    return at + length
+        raw = data[at:end]
+        if not raw.isascii():
+            _require_nfc(_utf8(raw))
+    return end
 
 
 def _scan_map(data: bytes, at: int, count: int, depth: int) -> int:
@@ -148,19 +160,17 @@ def _scan_map(data: bytes, at: int, count: int, depth: int) -> int:
         if at < len(data) and data[at] >> 5 not in _KEY_TYPES:
             raise _malformed("a map key that is neither an integer nor text")
         end = _scan(data, at, 0)
-        if data[at:end] <= previous:
+        key = data[at:end]
+        if key <= previous:
             raise _malformed("map keys are not in order, or one stands twice")
-        previous = data[at:end]
+        previous = key
         at = _scan(data, end, depth - 1)
     return at
 
 
 def _argument(data: bytes, at: int) -> tuple[int, int]:
-    """Read the argument of the head at ``at``: its value and the position after it."""
-    info = data[at] & 0x1F
-    if info < _ONE_BYTE:
-        return info, at + 1
-    width = _WIDTHS.get(info)
+    """Read the argument of the long head at ``at``: its value and the position after it."""
+    width = _WIDTHS.get(data[at] & 0x1F)
     if width is None:
         raise _malformed("an indefinite length, or a head that CBOR does not define")
     raw = data[at + 1 : at + 1 + width]

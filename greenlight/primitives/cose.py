@@ -112,6 +112,22 @@ def open_sign1(
             signature is not this key's over these bytes.
     """
     message = parse_sign1(data, content_type, max_bytes=max_bytes)
+    require_signed(message, key=key, payload=payload)
+    return message
+
+
+def require_signed(message: Sign1, *, key: PublicKey | None, payload: bytes | None) -> None:
+    """Verify a message that was parsed, by ``key``.
+
+    Args:
+        message: The message.
+        key: The key it must be signed by.  None verifies nothing, and is refused.
+        payload: The payload of a detached message; None where the message holds it.
+
+    Raises:
+        MalformedError: SEAL_MALFORMED: a payload in both places or none.
+        RejectedError: SEAL_KEY_MISMATCH, SEAL_SIGNATURE_INVALID: as ``open_sign1``.
+    """
     if (payload is None) == (message.payload is None):
         raise MalformedError(
             Code.SEAL_MALFORMED, "a payload must be either in the message or beside it"
@@ -123,7 +139,6 @@ def open_sign1(
     signed = payload if payload is not None else message.payload
     if signed is None or not verify_sign1(message, key, signed):
         raise RejectedError(Code.SEAL_SIGNATURE_INVALID, "the signature does not verify")
-    return message
 
 
 def verify_sign1(message: Sign1, key: PublicKey, payload: bytes) -> bool:

@@ -22,8 +22,10 @@ from greenlight.model.finding import Finding, Report
 from greenlight.model.grant import Grant
 from greenlight.model.kinds import ClockCorrected, PacketSealed, RunOpened
 from greenlight.model.record import decode_record
+from greenlight.model.state import LedgerState, RunState
 from greenlight.model.statement import Statement
 from greenlight.model.trust import TrustRoot
+from greenlight.model.words import run_of
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
 from greenlight.services.packets import Located, ledger_of
@@ -173,17 +175,30 @@ def _packet_id(located: Located) -> str:
 
 def _about(store: Store, ledger: Ledger, packet_id: str) -> Iterator[tuple[int, bytes]]:
     """Yield the records about a packet: trust and clock, the grant of its run, opened, sealed."""
-    grants = {
-        run.opened.grant for run in ledger.state.runs.values() if run.opened.packet == packet_id
-    }
-    for raw in read_records(store, ledger, 0, ledger.head.size):
-        record = decode_record(raw)
+    run = ledger.state.runs.get(run_of(packet_id))
+    opened = run if run is not None and run.opened.packet == packet_id else None
+    grants = set() if opened is None else {opened.opened.grant}
+    for index in sorted(_candidates(ledger.state, packet_id, opened)):
+        raw = next(read_records(store, ledger, index, index + 1))
         try:
-            entry = decode_entry(record.entry)
+            entry = decode_entry(decode_record(raw).entry)
         except MalformedError:
             continue
         if _is_about(entry, packet_id, grants):
-            yield record.index, raw
+            yield index, raw
+
+
+def _candidates(state: LedgerState, packet_id: str, opened: RunState | None) -> Iterator[int]:
+    """Yield the indexes of records that may be about a packet: those without effect as well."""
+    version = 0 if state.trust is None else state.trust.version
+    yield from (state.claims[f"trust/{number}"] for number in range(1, version + 1))
+    yield from state.corrections
+    yield from (void.index for void in state.voids)
+    if packet_id in state.packets:
+        yield state.packets[packet_id].index
+    if opened is not None:
+        yield opened.index
+        yield state.grants[opened.opened.grant].index
 
 
 def _is_about(entry: Entry, packet_id: str, grants: set[str]) -> bool:

@@ -151,7 +151,7 @@ def find_commit(store: Store, name: str) -> str:
     trees: set[str] = set()
     if len(name) >= MIN_PREFIX:
         # What the ledger calls a packet counts beside what a shelf does, which is a hint.
-        trees = {row.tree for row in find(store, ledger_of(store), name)}
+        trees = {row.tree for row in find(ledger_of(store), name)}
         for prefix in (name, *sorted(trees)):
             for entry in find_shelved(store, prefix).entries:  # the newest of a tree counts
                 fitting.setdefault(entry.packet_tree, entry.commit)
@@ -194,16 +194,20 @@ def shelved_packets(store: Store) -> Iterator[ShelfEntry]:
     return (entry for entry in shelf_entries(store) if isinstance(entry, ShelfEntry))
 
 
-def ledger_of(store: Store, root: Digest | None = None, known: Ledger | None = None) -> Ledger:
+def ledger_of(
+    store: Store, root: Digest | None = None, known: Ledger | None = None, *, fully: bool = False
+) -> Ledger:
     """Read the store's ledger, held against ``root``, or else against what is pinned here.
 
     Args:
         store: Where it lies.
         root: Digest of a trust root that was given.
         known: What was read of it before, under the same root: only what is new is read.
+        fully: Whether every record is read and checked, whatever was kept of it.
     """
     pin = read_pin(store)
     if root is not None and (pin is None or pin.digest != root):
         # What was given counts: a fresh clone has no pin, and another's is not asked.
         pin = Pin.of(root, DEFAULT_REF if pin is None else pin.ref)
-    return read_ledger(store, DEFAULT_REF if pin is None else pin.ref, pin=pin, base=known)
+    ref = DEFAULT_REF if pin is None else pin.ref
+    return read_ledger(store, ref, pin=pin, base=known, fully=fully)

@@ -15,17 +15,20 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, UsageError
+from greenlight.errors import GreenlightError, MalformedError, UsageError
 from greenlight.execution.forked import fork_map
 from greenlight.ledger.pin import read_pin
-from greenlight.ledger.read import Ledger, read_records
+from greenlight.ledger.read import Ledger, contains_head, read_records
+from greenlight.ledger.shelves import find_shelved
+from greenlight.model.entry import decode_entry
 from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
+from greenlight.model.kinds import PacketSealed
+from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import PublicKey
-from greenlight.primitives.limits import MAX_HEAD_BYTES
 from greenlight.primitives.openssh import AllowedSigner, format_public
 from greenlight.primitives.text import escape
 from greenlight.services.packets import Located, ledger_of, locate_tree, read_commit
@@ -369,70 +372,83 @@ def verify_all(  # noqa: PLR0913 - what is asked, and who is told
     Raises:
         UsageError: ``since`` is no check.
     """
-    ledger = ledger_under(store, trust)
-    head = parse_check(since, ledger.head.origin) if since else None
-    findings = [*ledger.findings, *_contains(store, ledger, head)]
-    first = 0 if head is None or findings else head.size  # with a doubt, everything
-    known = {
-        packet.sealed.packet_tree
-        for packet in ledger.state.packets.values()
-        if packet.index < first
-    }
-    commits: dict[str, None] = {}
-    for entry in shelf_entries(store):
-        if isinstance(entry, ShelfEntry):
-            if entry.packet_tree in known:
-                continue
-            commits.pop(entry.commit, None)
-            commits[entry.commit] = None  # newest first; of one that stands twice, the oldest place
-        else:
-            findings.append(entry)
+    # What this machine kept of the ledger is a cache of what it verified: good enough to go on
+    # from, where the caller says from where.
+    ledger = ledger_of(store, trust.root, fully=not since)
+    findings = list(ledger.findings)
+    first = 0
+    if since:
+        size, root = parse_check(since)
+        findings += () if findings else contains_head(store, ledger, size, root)
+        first = 0 if findings else size  # with a doubt, everything
+    if first:
+        recorded = list(_sealed_since(store, ledger, first))
+        commits = list(_shelved_of(store, recorded))
+    else:
+        recorded = None
+        commits = _all_shelved(store, findings)
     begin(len(commits))
     kept: list[Verdict] = []
     counts: Counter[Integrity] = Counter()
     here: set[str] = set()
-    for verdict in _verdicts(store, list(reversed(commits)), trust, ledger, lineage=lineage):
+    for verdict in _verdicts(store, commits, trust, ledger, lineage=lineage):
         (kept.append if hand_on is None else hand_on)(verdict)
         counts[verdict.integrity] += 1
         if verdict.statement is not None:
             # By what the packets say of themselves: a shelf's word for a packet is only a hint.
             here.add(verdict.statement.subject)
+    if recorded is None:
+        recorded = [(each.index, each.sealed) for each in ledger.state.packets.values()]
     findings += [
         Finding(
             Code.PACKET_MISSING,
-            f"ledger/records/{packet.index}.cbor",
-            f"the packet {packet.sealed.packet_tree}",
+            f"ledger/records/{index}.cbor",
+            f"the packet {sealed.packet_tree}",
             "not on a shelf here",
         )
-        for packet in ledger.state.packets.values()
-        if packet.index >= first and packet.sealed.packet_tree not in here
+        for index, sealed in recorded
+        if sealed.packet_tree not in here
     ]
     voids = tuple(void.to_finding() for void in ledger.state.voids)
     return StoreVerdict(tuple(kept), Report.of(findings), voids, counts, ledger.head, since)
 
 
-def _contains(store: Store, ledger: Ledger, since: Head | None) -> Iterator[Finding]:
-    """Hold the ledger against a head that it had when it was verified before."""
-    if since is None:
-        return
-    found = "no commit that ends there"
-    for place in ledger.places:
-        if place.first + len(place.blobs) == since.size:
-            # Its bytes were held against the records when the ledger was read.
-            raw = store.objects.read_as("blob", place.head, max_bytes=MAX_HEAD_BYTES)
-            if raw == since.encode():
-                return
-            found = escape(raw.decode("utf-8", "replace"))
-    wanted = f"size {since.size} root {since.root.hex()}"
-    yield Finding(Code.LEDGER_REWOUND, "ledger/head", wanted, found)
+def _all_shelved(store: Store, findings: list[Finding]) -> list[str]:
+    """Return every packet commit on a shelf, oldest first; what is odd goes to ``findings``."""
+    commits: dict[str, None] = {}
+    for entry in shelf_entries(store):
+        if isinstance(entry, ShelfEntry):
+            commits.pop(entry.commit, None)
+            commits[entry.commit] = None  # newest first; of one that stands twice, the oldest place
+        else:
+            findings.append(entry)
+    return list(reversed(commits))
 
 
-def parse_check(text: str, origin: str) -> Head:
-    """Read what ``--since`` takes: size and root of a head.
+def _sealed_since(store: Store, ledger: Ledger, first: int) -> Iterator[tuple[int, PacketSealed]]:
+    """Yield the packets whose claim held, of the records from ``first`` on."""
+    records = read_records(store, ledger, first, ledger.head.size)
+    for index, raw in enumerate(records, first):
+        try:
+            entry = decode_entry(decode_record(raw).entry)
+            sealed = PacketSealed.from_body(entry.body) if entry.kind == PacketSealed.KIND else None
+        except MalformedError:
+            continue  # void, and told as such
+        held = None if sealed is None else ledger.state.packets.get(sealed.packet)
+        if sealed is not None and held is not None and held.index == index:
+            yield index, sealed
 
-    Args:
-        text: ``<size>:<root>``, as ``verify --all`` prints it.
-        origin: Of the ledger.
+
+def _shelved_of(store: Store, recorded: list[tuple[int, PacketSealed]]) -> Iterator[str]:
+    """Yield the newest packet commit that a shelf names for each tree."""
+    for _, sealed in recorded:
+        entries = find_shelved(store, sealed.packet_tree).entries
+        if entries:
+            yield entries[0].commit
+
+
+def parse_check(text: str) -> tuple[int, bytes]:
+    """Read what ``--since`` takes, as ``verify --all`` prints it: size and root of a head.
 
     Raises:
         UsageError: It is not that.
@@ -444,7 +460,7 @@ def parse_check(text: str, origin: str) -> Head:
             f"not a check of the form SIZE:ROOT: {escape(text)[:100]}",
             hint="verify --all prints it",
         )
-    return Head(origin, int(match[1]), bytes.fromhex(match[2]))
+    return int(match[1]), bytes.fromhex(match[2])
 
 
 def _verdicts(

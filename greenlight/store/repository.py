@@ -64,7 +64,7 @@ class Store(AbstractContextManager["Store"]):
 
     @property
     def own_dir(self) -> Path:
-        """Where greenlight keeps what is not evidence: pin, projection, locks."""
+        """Where greenlight keeps what is not evidence: pin, snapshot, locks."""
         return self.git_dir / "greenlight"
 
     def make_own_dir(self) -> Path:

@@ -23,7 +23,7 @@ from datetime import datetime
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, RejectedError
-from greenlight.model.entry import CONTENT_TYPE, Body, Entry, decode_entry
+from greenlight.model.entry import Body, Entry, decode_entry
 from greenlight.model.grant import Grant
 from greenlight.model.kinds import NOT_EXECUTED, ClockCorrected, PacketSealed, RunOpened
 from greenlight.model.record import Record
@@ -101,7 +101,7 @@ class Folding:
         actor = (entry.issuer, entry.uuid)
         if actor in self.state.uuids:
             raise _Void(Code.ENTRY_VOID, f"its actor has placed the entry {entry.uuid} before")
-        self.state.uuids.add(actor)
+        self.state.uuids[actor] = record.index
         if entry.subject != body.subject or entry.claims != body.claims:
             raise _Void(Code.ENTRY_VOID, "subject or claims are not what the body says")
         match body:
@@ -130,7 +130,7 @@ class Folding:
         public, roles = self._keys.get(entry.issuer, (None, None))
         if public is None or roles is None:
             raise _Void(Code.TRUST_REFUSED, f"{entry.issuer} is not in the trust root")
-        cose.open_sign1(entry.raw, key=public, payload=None, content_type=CONTENT_TYPE)
+        cose.require_signed(entry.signed, key=public, payload=None)
         role = _ROLES[entry.kind]
         if role not in roles.roles:
             raise _Void(Code.TRUST_REFUSED, f"{entry.issuer} is no {role.value}")
@@ -146,13 +146,14 @@ class Folding:
 
     def _take(self, record: Record, claims: Iterable[str], code: Code | None = None) -> None:
         for claim in claims:
-            if claim in self.state.claims:
-                by = self.state.claims[claim]
+            by = self.state.claims.get(claim)
+            if by is not None:
                 word = claim.partition("/")[0]
                 raise _Void(
                     code or _TAKEN.get(word, Code.ENTRY_VOID), f"{claim} is taken by record {by}"
                 )
-        self.state.claims.update((claim, record.index) for claim in claims)
+        for claim in claims:
+            self.state.claims[claim] = record.index
 
     def _trust_root(self, record: Record, entry: Entry, body: TrustRoot) -> None:
         before = self.state.trust
@@ -187,7 +188,8 @@ class Folding:
             self.state.conflicts.append(packet)
             raise
         self.state.packets[body.packet] = packet
-        self.state.trees.setdefault(body.packet_tree, body.packet)
+        if body.packet_tree not in self.state.trees:
+            self.state.trees[body.packet_tree] = body.packet
 
     def _require_run(self, entry: Entry, body: PacketSealed) -> None:
         run = self.state.runs.get(body.run)
@@ -200,7 +202,7 @@ class Folding:
     def _clock_corrected(self, record: Record, body: ClockCorrected) -> None:
         if record.time != body.moment:
             raise _Void(Code.ENTRY_VOID, "ledger time is not the time that the correction states")
-        self.state.corrections.add(record.index)
+        self.state.corrections[record.index] = record.index
 
 
 def _check_grant(held: GrantState | None, run: RunOpened, *, executor: str, at: datetime) -> None:

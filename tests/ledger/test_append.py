@@ -398,7 +398,7 @@ def test_pin_moves_forward_only(store):
     assert read_pin(store).head.size == 3
 
 
-@pytest.mark.parametrize("count", [17, 90])
+@pytest.mark.parametrize("count", [70, 90])
 def test_more_entries_than_a_commit_holds(store, git, monkeypatch, count):
     """One act of any size: as many commits as it takes, one pack, one move of the ref."""
     monkeypatch.setattr(appending, "MAX_RECORDS_PER_COMMIT", 40)

@@ -51,7 +51,7 @@ def test_entry_round_trip(body):
     raw = sign_entry(body, uuid=uuid(7), signer=OWNER)
     entry = decode_entry(raw)
 
-    assert (entry.uuid, entry.kind, entry.raw) == (uuid(7), body.KIND, raw)
+    assert (entry.uuid, entry.kind, entry.signed.raw) == (uuid(7), body.KIND, raw)
     assert (entry.issuer, entry.subject) == (OWNER.public.uri, body.subject)
     assert entry.claims == body.claims
     assert READERS[entry.kind](entry.body) == body

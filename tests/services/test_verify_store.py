@@ -80,13 +80,13 @@ def test_the_ledger_is_read_once_for_all_packets(
     """Verifying everything costs the records once, not once a packet."""
     bench.run(lane())
     walked = []
-    real = ledger_reading._walk  # noqa: SLF001 - the one place that reads ledger commits
+    real = ledger_reading.walk  # the one place that reads ledger commits from the beginning
 
-    def counting(*arguments: object) -> object:
-        walked.append(arguments)
-        return real(*arguments)  # type: ignore[arg-type]  # as it was called
+    def counting(store: Store, commit: str) -> object:
+        walked.append(commit)
+        return real(store, commit)
 
-    monkeypatch.setattr(ledger_reading, "_walk", counting)
+    monkeypatch.setattr(ledger_reading, "walk", counting)
     found = verify_all(ran.store, Trust())
     assert (len(found.packets), found.integrity, len(walked)) == (2, Integrity.INTACT, 1)
 
