@@ -47,8 +47,11 @@ vectors: .venv ## regenerate tests/vectors; fails on a difference to what is com
 	$(PYTHON) tools/make_vectors.py
 	git diff --exit-code -- tests/vectors
 
-bench: .venv ## whole processes beside in-toto, git and bagit: prints ratios
+bench: .venv ## whole processes beside in-toto, git, sha256sum and bagit: prints ratios
 	$(PYTHON) -m benchmarks w1 --runs 15
+	$(PYTHON) -m benchmarks w2 --runs 5
+	$(PYTHON) -m benchmarks w3 --runs 3
+	$(PYTHON) -m benchmarks w4 --runs 3
 	$(PYTHON) -m benchmarks startup --runs 15
 
 long: .venv ## hours: every bit of a packet flipped, every property with many examples

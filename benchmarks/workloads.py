@@ -27,6 +27,44 @@ def make_w1(root: Path) -> tuple[int, int]:
     return W1_FILES, total
 
 
+def make_w2(root: Path, *, files: int = 10_000) -> tuple[int, int]:
+    """Write W2, one packet of files of 4 KiB; return its files and bytes."""
+    random = Random(43)  # noqa: S311  # the same workload for everybody
+    for index in range(files):
+        path = root / "p" / f"d{index % 100:02d}" / f"f{index:05d}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_lines(random, 4096)[:4096])
+    return files, files * 4096
+
+
+def make_w3(root: Path, *, file_bytes: int = 64 * 2**20) -> tuple[int, int]:
+    """Write W3, one packet of 16 large files, half of them text, half noise."""
+    random = Random(44)  # noqa: S311  # the same workload for everybody
+    (root / "p").mkdir(parents=True)
+    text = _lines(random, min(file_bytes, 2**23))
+    for index in range(16):
+        data = random.randbytes(file_bytes)
+        if index % 2 == 0:
+            shift = index * 1009
+            data = (text[shift:] + text[:shift]) * (1 + file_bytes // len(text))
+        (root / "p" / f"f{index:02d}").write_bytes(data[:file_bytes])
+    return 16, 16 * file_bytes
+
+
+def make_w4(root: Path, *, packets: int = 1000) -> tuple[int, int]:
+    """Write W4, packets of 22 small files each."""
+    random = Random(45)  # noqa: S311  # the same workload for everybody
+    total = 0
+    for number in range(packets):
+        for index in range(W1_FILES):
+            data = _lines(random, int(random.uniform(500, 2500)))
+            path = root / f"p{number:05d}" / FOLDERS[index % len(FOLDERS)] / f"f{index:02d}.jsonl"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            total += len(data)
+    return packets * W1_FILES, total
+
+
 def _lines(random: Random, size: int) -> bytes:
     """Return whole lines, at least ``size`` bytes of them."""
     out = bytearray()

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.bulk import bulk_pairs
 from benchmarks.paired import Command, Pair, Result, Side, measure
-from benchmarks.workloads import make_w1
+from benchmarks.tools import Bench
+from benchmarks.workloads import make_w1, make_w2, make_w3, make_w4
+from tests.tools import need
 
 
 def _side(name: str, code: str) -> Side:
@@ -49,3 +52,22 @@ def test_a_command_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
     pair = Pair("seal", _side("a", "raise SystemExit(3)"), _side("b", ""), "")
     with pytest.raises(SystemExit, match="a failed with 3"):
         measure(pair, tmp_path, runs=1)
+
+
+@pytest.mark.parametrize("what", ["w2", "w3", "w4"])
+def test_every_pair_of_the_larger_workloads_runs(tmp_path: Path, what: str) -> None:
+    """At a tiny size, each command does what it is timed for."""
+    for program in ("git", "openssl", "ssh-keygen", "sha256sum"):
+        need(program)
+    bench = Bench(tmp_path / "home", tmp_path / what)
+    if what == "w2":
+        files, size = make_w2(bench.work, files=20)
+    elif what == "w3":
+        files, size = make_w3(bench.work, file_bytes=1000)
+    else:
+        files, size = make_w4(bench.work, packets=3)
+    found = [path for path in bench.work.rglob("*") if path.is_file()]
+    assert (files, size) == (len(found), sum(path.stat().st_size for path in found))
+    bench.make_keys()
+    for number, pair in enumerate(bulk_pairs(bench)):
+        assert len(measure(pair, tmp_path / str(number), runs=1).ratios) == 1

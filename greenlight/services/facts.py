@@ -13,7 +13,7 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError
-from greenlight.execution.forked import fork_map
+from greenlight.execution.forked import fork_map, worker_count
 from greenlight.model.packet import FileFact
 from greenlight.primitives.gittree import Hasher, blob_hasher
 from greenlight.primitives.limits import MAX_PACKET_BYTES
@@ -60,6 +60,9 @@ def read_facts(
 
 
 def _batches(objects: ObjectStore, names: Mapping[str, str]) -> Iterator[list[tuple[str, str]]]:
+    if worker_count() == 1:
+        yield list(names.items())
+        return
     sized = len(names) <= _MAX_SIZED
     batch: list[tuple[str, str]] = []
     total = 0

@@ -212,7 +212,14 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             StoreError: STORE_DAMAGED: missing, torn, or not what its name says;
                 LIMIT_EXCEEDED: larger than ``max_bytes``, or than its kind may be; IO_FAILED.
         """
-        path = self._path(require_oid(oid, self.object_format))
+        require_oid(oid, self.object_format)
+        if self._packs.holds(oid):
+            # As for git, a pack comes first; damage in it may be mended by a loose file.
+            with suppress(StoreError):
+                found = self._packs.find(oid, max_bytes)
+                if found is not None:
+                    return found
+        path = self._path(oid)
         try:
             return self._read_loose(path, oid, max_bytes)
         except FileNotFoundError:
@@ -249,7 +256,7 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             StoreError: As ``read``.
         """
         require_oid(oid, self.object_format)
-        if not self._path(oid).exists():
+        if self._packs.holds(oid) or not self._path(oid).exists():
             found = self._packs.stream(oid, max_bytes)
             if found is not None:
                 return found

@@ -98,6 +98,13 @@ class Packs(AbstractContextManager["Packs"]):
         """
         return self._find(oid, lambda pack, offset: pack.stream(oid, offset, max_bytes))
 
+    def holds(self, oid: str) -> bool:
+        """Report whether the pack that served last has an object: most that is read lies there."""
+        try:
+            return bool(self._packs) and self._packs[0].find(oid) is not None
+        except StoreError:
+            return False  # it is damaged: whoever reads looks everywhere
+
     def _find(self, oid: str, read: Callable[[Pack, int], Found | None]) -> Found | None:
         damage: StoreError | None = None
         for pack in self._known_then_new():
