@@ -101,7 +101,7 @@ def _breaks(hint: Any, holder: Any, key: Any, place: str) -> Iterator[Break]:
             yield from _breaks(typing.get_args(hint)[0], value, index, f"{place}/{index}")
     elif origin is typing.Annotated:
         bound = typing.get_args(hint)[1]
-        yield Break(place, "change a type", put(None))
+        yield Break(place, "change a type", put([]))
         if isinstance(bound, Text):
             yield Break(place, "end a text with LF", put(value + "\n"))
             yield Break(place, "break a pattern", put("\x1b" + value))
