@@ -109,6 +109,7 @@ class Code(Enum):
     LINEAGE_DIFFERS = (_V, "statement and lineage.json name different packets")
     LINEAGE_ABSENT = (_V, "a packet that this one depends on is not here")
     LINEAGE_CHANGED = (_V, "a packet that this one depends on does not verify")
+    LINEAGE_WITHHELD = (_V, "a packet that this one depends on was purged by an owner")
     LINEAGE_UNSIGNED = (_V, "a packet that this one depends on has no seal")
 
     # Ledger
@@ -126,6 +127,8 @@ class Code(Enum):
     PACKET_CONFLICT = (_V, "the packet's claim was taken by another: it is a CONFLICT")
     RUN_NOT_OPENED = (_V, "the packet's run was not opened in the ledger before it")
     PACKET_MISSING = (_V, "the ledger records a packet whose bytes are not here")
+    PACKET_WITHHELD = (_V, "an owner purged the packet's bytes and said why: WITHHELD")
+    PURGE_UNFINISHED = (_V, "bytes of a purged packet are still here, or again")
     SHELF_MALFORMED = (_V, "a shelf holds something that is not a packet commit")
 
     # Rerun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -234,7 +235,10 @@ def build_store(made: Mapping[str, Any], folder: Path, object_format: str = "sha
     for row in made["packets"]:
         put_on_shelf(store, row)
     if made["records"]:
-        put_ledger(store, below(files_of(made["records"]), "ledger"))
+        records = below(files_of(made["records"]), "ledger")
+        for raw in made.get("more_records", []):
+            records[f"records/{len(records)}.cbor"] = b64decode(raw)
+        put_ledger(store, records)
     for ref, files in made["refs"].items():
         data = {path: text.encode() for path, text in files.items()}
         commit = put_commit(store, put_tree(store, data, {}))

@@ -154,6 +154,11 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             *_TRUST,
         ),
         "checkout": (_PACKET, _word("folder", "DIR", "new or empty", kind="path")),
+        "purge": (
+            _PACKET,
+            _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
+            _flag("--dry-run", "only show what would go, and what stays"),
+        ),
         "grant issue": (
             _word("key", "KEY.pub", "public key of who may run", kind="path"),
             _option("--lane", "SLUG", "the lane (default: every lane)", default="*"),

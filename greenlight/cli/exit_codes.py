@@ -43,7 +43,7 @@ class Exit(IntEnum):
 _MEANINGS: Final = {
     Exit.OK: "what was asked for was done; what was verified is INTACT",
     Exit.REJECTED: "evidence was read and does not hold, or nobody trusted vouches for it: "
-    "REJECTED or UNVERIFIABLE; under `--require clean` also a status that is not clean",
+    "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",

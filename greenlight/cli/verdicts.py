@@ -51,6 +51,8 @@ def fault_of(verdict: Verdict, *, require_clean: bool) -> Fault | None:
         hint = None
         if verdict.integrity is Integrity.UNVERIFIABLE and Code.SIGNER_UNKNOWN in codes:
             hint = "say whom you trust: --trust-root DIGEST, --allowed-signers FILE, --key FILE"
+        if verdict.integrity is Integrity.WITHHELD:
+            return Fault(codes[0], f"{where} is WITHHELD: {verdict.report.findings[0].found}")
         count = "1 finding" if len(codes) == 1 else f"{len(codes)} findings"
         return Fault(codes[0], f"{where} is {verdict.integrity.value}: {count}", hint)
     if require_clean and verdict.status != Status.APPLIED_CLEAN.value:
@@ -80,7 +82,8 @@ class Collected:
 
     def take(self, verdict: Verdict) -> list[str]:
         """Take a verdict and return its lines."""
-        if self.fault is None:
+        # A purge that is done is nothing to mend: the store is as its owner wants it.
+        if self.fault is None and (self._require_clean or not verdict.settled):
             self.fault = fault_of(verdict, require_clean=self._require_clean)
         if self._as_json:
             self.data.append(verdict.to_dict())

@@ -14,6 +14,7 @@ _MAX_VALUE = 200  # characters of one trailer: ids and digests are shorter
 _VERBS = {
     "clock.corrected": "Correct the clock",
     "grant.issued": "Issue grant",
+    "packet.purged": "Purge packet",
     "packet.sealed": "Seal packet",
     "run.opened": "Open run",
     "trust.root": "Set trust root",
@@ -21,6 +22,7 @@ _VERBS = {
 _NAMES = {  # the field of the body that names what an entry is about
     "clock.corrected": "time",
     "grant.issued": "grant",
+    "packet.purged": "packet",
     "packet.sealed": "packet",
     "run.opened": "packet",
     "trust.root": "version",
@@ -30,6 +32,7 @@ _TRAILERS = (
     ("Lane", "lane"),
     ("Mode", "mode"),
     ("Status", "status"),
+    ("Reason", "reason"),
 )
 
 

@@ -287,7 +287,8 @@ def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Ag
         check = against.check(tip, state)
         findings += check.finish(head=None, frontier=None).findings
     if findings:
-        return Ledger(ref, commit, making.places, tuple(findings), state, tip)
+        kept = making.stopped(ref, commit, tip, state)
+        return Ledger(ref, commit, kept.places, tuple(findings), state, tip, kept)
     return _as_ledger(making.finish(ref, commit, tip, state, _again(store)))
 
 
@@ -316,7 +317,7 @@ class _Again:
         except OddCommitError as error:
             ledger = Ledger(ref, commit, findings=(error.finding,))
         ledger.require()
-        if ledger.kept is None:
+        if ledger.kept is None:  # nothing was read
             raise StoreError(Code.IO_FAILED, "the ledger cannot be read anew")
         return ledger.kept.base
 

@@ -256,6 +256,11 @@ class Making(AbstractContextManager["Making"]):
             _insert_state(self.connection, state)
         return state_on(Base(self._tables, state.size), time=state.time, trust=state.trust)
 
+    def stopped(self, ref: str, commit: str, tip: Tip, state: LedgerState) -> Kept:
+        """Return a ledger that is broken, on the tables; it is not kept."""
+        base = Base(self._tables, state.size)
+        return Kept(ref, commit, tip, state, self.places, base)
+
     def finish(
         self, ref: str, commit: str, tip: Tip, state: LedgerState, again: Callable[[str, str], Base]
     ) -> Kept:

@@ -11,9 +11,9 @@ from greenlight.codes import Code
 from greenlight.ledger.base import Base, Row, checksum
 from greenlight.ledger.places import Place
 from greenlight.model.grant import Grant
-from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
 from greenlight.model.layers import Grown, Layered
-from greenlight.model.state import GrantState, LedgerState, PacketState, RunState, Void
+from greenlight.model.state import GrantState, LedgerState, PacketState, PurgeState, RunState, Void
 from greenlight.model.trust import TrustRoot
 from greenlight.primitives.timestamp import format_micros, parse_micros
 
@@ -100,6 +100,9 @@ def _facts(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
     for run_id, run in state.runs.new.items():
         said = _json([run.executor, format_micros(run.time), run.opened.to_body()])
         yield "run", run_id, run.index, said
+    for tree, purge in state.purged.new.items():
+        said = _json([purge.owner, format_micros(purge.time), purge.purged.to_body()])
+        yield "purge", tree, purge.index, said
     for grant, spent in state.uses.new.items():
         yield "use", grant, state.size - 1, str(spent)
     for void in state.voids.new:
@@ -163,6 +166,7 @@ def state_on(
         packets=Layered(_Packets(base)),
         trees=Layered(_Trees(base)),
         conflicts=Grown(_Conflicts(base)),
+        purged=Layered(_Facts(base, "purge", str, str, _purge)),
         claims=Layered(_Facts(base, "claim", str, str, _record)),
         uuids=Layered(_Facts(base, "uuid", " ".join, _pair, _record)),
         voids=Grown(_Voids(base)),
@@ -235,6 +239,11 @@ def _grant(record: int, value: str) -> GrantState:
 def _run(record: int, value: str) -> RunState:
     executor, time, body = json.loads(value)
     return RunState(RunOpened.from_body(body), executor, record, parse_micros(time))
+
+
+def _purge(record: int, value: str) -> PurgeState:
+    owner, time, body = json.loads(value)
+    return PurgeState(PacketPurged.from_body(body), owner, record, parse_micros(time))
 
 
 def _pair(key: str) -> tuple[str, str]:

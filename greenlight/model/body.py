@@ -26,6 +26,15 @@ GrantId = Annotated[str, Text(r"[a-z0-9](?:[a-z0-9-]{0,126}[a-z0-9])?", "a grant
 Ticket = Annotated[str, Text(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?", "a ticket")]
 RunMode = Annotated[str, Text(r"dry_run|staging|prod", "one of dry_run, staging, prod")]
 SealMode = Annotated[str, Text(r"dry_run|staging|prod|none", "one of dry_run, staging, prod, none")]
+# No control character and no line separator; it begins and ends with something to be seen.
+_SEEN = r"[^\s\u0000-\u001f\u007f-\u009f]"
+Reason = Annotated[
+    str,
+    Text(
+        _SEEN + r"(?:[^\u0000-\u001f\u007f-\u009f\u2028\u2029]{0,998}" + _SEEN + r")?",
+        "one line of at most 1,000 characters",
+    ),
+]
 Status = Annotated[
     str,
     Text(

@@ -1,4 +1,4 @@
-"""The kinds of entry that a run is made of, and the owner's correction of the clock.
+"""The kinds of entry that a run is made of, and what an owner says of packets and the clock.
 
 ``trust.root`` stands in ``model.trust``, ``grant.issued`` in ``model.grant``.  A kind
 that is not here is kept in the ledger without effect.
@@ -17,6 +17,7 @@ from greenlight.model.body import (
     GrantId,
     Lane,
     MicrosText,
+    Reason,
     RunMode,
     SealMode,
     Status,
@@ -136,6 +137,39 @@ class PacketSealed:
         # Evidence from outside was opened by nobody: sealing takes its run's key as well.
         run = (f"run/{self.run}",) if self.status == NOT_EXECUTED else ()
         return (f"packet/{self.packet}", *run)
+
+    @property
+    def subject(self) -> str:
+        return self.packet_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacketPurged:
+    """An owner let a packet's bytes go; that it was sealed, and as what, stays recorded.
+
+    Attributes:
+        packet: Packet id, lane and run.
+        packet_tree: What the packet is: the bytes that go.
+        reason: Why, for people: one line.
+    """
+
+    KIND: ClassVar[str] = "packet.purged"
+
+    packet: PacketId
+    packet_tree: DigestText
+    reason: Reason
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> Self:
+        return read_body(cls, body)
+
+    def to_body(self) -> dict[str, object]:
+        plain: dict[str, object] = to_plain(self)
+        return plain
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        return (f"purge/{self.packet_tree}",)
 
     @property
     def subject(self) -> str:

@@ -11,7 +11,7 @@ from typing import Self
 from greenlight.codes import Code
 from greenlight.model.finding import Finding
 from greenlight.model.grant import Grant
-from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
 from greenlight.model.layers import Grown, Layered
 from greenlight.model.trust import TrustRoot
 
@@ -68,6 +68,23 @@ class PacketState:
 
 
 @dataclass(frozen=True, slots=True)
+class PurgeState:
+    """A packet whose bytes an owner let go.
+
+    Attributes:
+        purged: What its entry says.
+        owner: Thumbprint URI of the key that signed it.
+        index: Of its record.
+        time: Ledger time of its record.
+    """
+
+    purged: PacketPurged
+    owner: str
+    index: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Void:
     """An entry without effect.
 
@@ -111,6 +128,7 @@ class LedgerState:
         packets: Packets whose claim held, by packet id.
         trees: Packet id by packet tree ``sha256:<hex>``.
         conflicts: Packets whose claim was taken: state CONFLICT.
+        purged: Packets whose bytes an owner let go, by packet tree; they stay in the others.
         claims: Index of the record that holds a key.
         uuids: Index of its record, by actor and UUID of every signed entry.
         voids: Entries without effect, in order; conflicts among them.
@@ -126,6 +144,7 @@ class LedgerState:
     packets: Layered[str, PacketState] = field(default_factory=Layered)
     trees: Layered[str, str] = field(default_factory=Layered)
     conflicts: Grown[PacketState] = field(default_factory=Grown)
+    purged: Layered[str, PurgeState] = field(default_factory=Layered)
     claims: Layered[str, int] = field(default_factory=Layered)
     uuids: Layered[tuple[str, str], int] = field(default_factory=Layered)
     voids: Grown[Void] = field(default_factory=Grown)
@@ -143,10 +162,20 @@ class LedgerState:
             self.packets.copy(),
             self.trees.copy(),
             self.conflicts.copy(),
+            self.purged.copy(),
             self.claims.copy(),
             self.uuids.copy(),
             self.voids.copy(),
             self.corrections.copy(),
+        )
+
+    def is_recorded(self, packet: str, tree: str) -> bool:
+        """Report whether a packet of this id and tree was sealed, as a CONFLICT or not."""
+        held = self.packets.get(packet)
+        if held is not None and held.sealed.packet_tree == tree:
+            return True
+        return any(
+            (p.sealed.packet, p.sealed.packet_tree) == (packet, tree) for p in self.conflicts
         )
 
     def next_use(self, grant: str) -> int | None:

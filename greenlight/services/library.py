@@ -20,6 +20,7 @@ from greenlight.services import initialising, keys, packets, verifying
 from greenlight.services import rerun as _rerun
 from greenlight.services import run as _run
 from greenlight.services import seal_dir as _seal_dir
+from greenlight.services import withheld as _withheld
 from greenlight.services.admission import Request
 from greenlight.services.checkout import CheckedOut
 from greenlight.services.initialising import Initialised
@@ -141,7 +142,9 @@ def verify_packet(
         UsageError: PACKET_UNKNOWN, PACKET_AMBIGUOUS.
         StoreError: It cannot be read.
     """
-    located = packets.locate(store, str(packet))
+    located = _withheld.locate_or_withheld(store, str(packet), trust)
+    if isinstance(located, Verdict):
+        return located
     return verifying.verify_located(located, trust, store=store, lineage=lineage)
 
 

@@ -16,6 +16,7 @@ from greenlight.ledger.read import Ledger, read_ledger
 from greenlight.ledger.shelves import find_shelved
 from greenlight.model.packet import Packet, is_text
 from greenlight.model.seal import STATEMENT
+from greenlight.model.state import PurgeState
 from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
@@ -23,6 +24,7 @@ from greenlight.services.facts import read_facts
 from greenlight.store.packets import read_packet
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
+from greenlight.verify.withheld import withheld
 
 _OID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 MIN_PREFIX = 4  # characters: fewer are a slip of the finger
@@ -58,7 +60,7 @@ def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
     Raises:
         UsageError: PACKET_UNKNOWN, PACKET_AMBIGUOUS.
         MalformedError: What stands there is no packet.
-        StoreError: It cannot be read.
+        StoreError: It cannot be read; PACKET_WITHHELD: an owner purged it.
     """
     folder = Path(name)
     if _means_folder(folder, name) or (store is None and folder.is_dir()):
@@ -149,9 +151,12 @@ def find_commit(store: Store, name: str) -> str:
     """
     fitting: dict[str, str] = {}
     trees: set[str] = set()
+    purged: list[PurgeState] = []
     if len(name) >= MIN_PREFIX:
         # What the ledger calls a packet counts beside what a shelf does, which is a hint.
-        trees = {row.tree for row in find(ledger_of(store), name)}
+        ledger = ledger_of(store)
+        trees = {row.tree for row in find(ledger, name)}
+        purged = [ledger.state.purged[tree] for tree in trees if tree in ledger.state.purged]
         for prefix in (name, *sorted(trees)):
             for entry in find_shelved(store, prefix).entries:  # the newest of a tree counts
                 fitting.setdefault(entry.packet_tree, entry.commit)
@@ -163,6 +168,8 @@ def find_commit(store: Store, name: str) -> str:
             f"{escape(name)} fits {len(fitting)} packets: {', '.join(sorted(fitting)[:3])} …",
             hint="give more of it; greenlight log shows them all",
         )
+    if purged:
+        raise StoreError(Code.PACKET_WITHHELD, f"{escape(name)}: {withheld(purged[0]).found}")
     if trees:
         raise StoreError(
             Code.PACKET_MISSING,

@@ -34,6 +34,7 @@ _PRESENCE = {
     Integrity.REJECTED: Presence.REJECTED,
     # Its bytes are what was sealed, but nobody here vouches for who did.
     Integrity.UNVERIFIABLE: Presence.UNSIGNED,
+    Integrity.WITHHELD: Presence.WITHHELD,
 }
 
 
@@ -70,6 +71,8 @@ class FolderProvider:
         try:
             located = locate_tree(self.store, prior.packet_tree)
         except GreenlightError as error:
+            if error.code is Code.PACKET_WITHHELD:
+                return replace(row, presence=Presence.WITHHELD)
             absent = error.code in NOT_HERE
             return row if absent else replace(row, presence=Presence.REJECTED)
         verdict = verify_located(located, self.trust, store=self.store)

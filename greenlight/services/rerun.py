@@ -142,7 +142,7 @@ def rerun_packet(
         RefusedError: REPLAY_UNTRUSTED; REPLAY_NOTHING_EXECUTED: nothing was executed in it.
         StoreError: The machine does not serve.
     """
-    if verdict.integrity is Integrity.REJECTED:
+    if verdict.integrity in (Integrity.REJECTED, Integrity.WITHHELD):
         verdict.report.require()
     if not verdict.trusted_by and not unsafe_unconfined:
         raise RefusedError(

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
@@ -25,7 +26,7 @@ from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
 from greenlight.model.kinds import PacketSealed
 from greenlight.model.record import decode_record
-from greenlight.model.state import LedgerState
+from greenlight.model.state import LedgerState, PurgeState
 from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import PublicKey
@@ -39,6 +40,7 @@ from greenlight.verify.extract import verify_extract
 from greenlight.verify.packet import PacketVerdict, verify_packet
 from greenlight.verify.recorded import verify_recorded
 from greenlight.verify.signer import verify_signer
+from greenlight.verify.withheld import verify_withheld, withheld
 
 if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
     from greenlight.model.evidence import Evidence
@@ -46,7 +48,14 @@ if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside h
 # What a look-up says of a packet that is not here, whether or not the ledger knows it.
 NOT_HERE = frozenset({Code.PACKET_UNKNOWN, Code.PACKET_MISSING})
 # What leaves the question open; everything else answers it with no.
-_OPEN = frozenset({Code.SIGNER_UNKNOWN, Code.LINEAGE_ABSENT, Code.PACKET_MISSING})
+_WITHHELD = frozenset({Code.PACKET_WITHHELD, Code.PURGE_UNFINISHED})
+_OPEN = _WITHHELD | {
+    Code.SIGNER_UNKNOWN,
+    Code.LINEAGE_ABSENT,
+    Code.LINEAGE_WITHHELD,
+    Code.PACKET_MISSING,
+}
+_PINNED = "the trust root pinned for this store"
 _CHECK = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 _FEW_PACKETS = 4  # up to here each is read by all processors, beyond each by one
 _BATCH_PACKETS = 8  # that one worker verifies at a time
@@ -59,6 +68,7 @@ class Integrity(StrEnum):
     INTACT = "INTACT"
     REJECTED = "REJECTED"
     UNVERIFIABLE = "UNVERIFIABLE"
+    WITHHELD = "WITHHELD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,7 @@ class Verdict:
         trusted_by: By what right the signer is trusted; empty where it is not.
         report: Everything that is wrong.
         evidence: Of an executed packet, where it is complete.
+        purge: By what the packet was purged, where its bytes are not here.
     """
 
     where: str
@@ -101,21 +112,29 @@ class Verdict:
     trusted_by: str
     report: Report
     evidence: Evidence | None = None
+    purge: PurgeState | None = None
 
     @property
     def status(self) -> str:
         return self.statement.status.value if self.statement else ""
 
+    @property
+    def settled(self) -> bool:
+        """Whether the packet was purged, and its bytes are gone."""
+        return self.integrity is Integrity.WITHHELD and self.purge is not None
+
     def to_dict(self) -> dict[str, object]:
         """Return the object that ``--json`` prints."""
-        statement = self.statement
+        statement, purged = self.statement, self.purge.purged if self.purge else None
+        known_id = purged.packet if purged else ""
+        known_tree = purged.packet_tree if purged else ""
         return {
             "where": self.where,
             "integrity": self.integrity.value,
             "status": self.status,
             "state": self.state,
-            "packet_id": statement.packet_id if statement else "",
-            "packet_tree": statement.subject if statement else "",
+            "packet_id": statement.packet_id if statement else known_id,
+            "packet_tree": statement.subject if statement else known_tree,
             "signer": self.signer,
             "trusted_by": self.trusted_by,
             "findings": [finding.to_dict() for finding in self.report.findings],
@@ -165,6 +184,7 @@ def verify_located(
         against, state = _against(ledger, located, verdict)
         findings += against
         vouched = "" if wrong or against else ledger.source
+        findings += verify_withheld(ledger.state, verdict.statement.subject, located.where)
     if verdict.signer is not None and (trust.signers or not vouched):
         wrong = _signer(verdict, trust, known=ledger is not None)
         findings += wrong
@@ -184,20 +204,38 @@ def _conclude(  # noqa: PLR0913, PLR0917 - the parts of a verdict
 ) -> Verdict:
     if trust.unsigned_ok:
         findings = tuple(f for f in findings if f.code is not Code.SIGNER_UNKNOWN)
-    codes = {finding.code for finding in findings}
-    if not codes:
-        integrity = Integrity.INTACT
-    else:
-        integrity = Integrity.UNVERIFIABLE if codes <= _OPEN else Integrity.REJECTED
     return Verdict(
         where=where,
-        integrity=integrity,
+        integrity=_integrity({finding.code for finding in findings}),
         statement=verdict.statement,
         state=state,
         signer=format_public(verdict.signer) if verdict.signer else "",
         trusted_by=vouched,
         report=Report(findings),
         evidence=verdict.derived.evidence if verdict.derived else None,
+    )
+
+
+def _integrity(codes: set[Code]) -> Integrity:
+    if not codes <= _OPEN:
+        return Integrity.REJECTED
+    if Code.PACKET_WITHHELD in codes:
+        return Integrity.WITHHELD
+    return Integrity.UNVERIFIABLE if codes else Integrity.INTACT
+
+
+def withheld_verdict(purge: PurgeState, ledger: Ledger) -> Verdict:
+    """Return the verdict on a packet that was purged, by a ledger that is trusted."""
+    findings = (*ledger.findings, withheld(purge))
+    return Verdict(
+        where=purge.purged.packet,
+        integrity=_integrity({finding.code for finding in findings}),
+        statement=None,
+        state="WITHHELD",
+        signer="",
+        trusted_by="" if ledger.findings else _PINNED,
+        report=Report(findings),
+        purge=purge,
     )
 
 
@@ -214,7 +252,7 @@ def _ledger(
 ) -> tuple[_Recorded | None, list[Finding]]:
     """Return the ledger to hold a packet against: the store's, or what came along."""
     if located.commit and store is not None:
-        ledger = _trusted_ledger(store, trust, known)
+        ledger = trusted_ledger(store, trust, known)
         if ledger is None:
             return None, []
         return _from_store(store, ledger), list(ledger.findings)
@@ -223,7 +261,7 @@ def _ledger(
     return _from_folder(located.ledger, trust.root)
 
 
-def _trusted_ledger(store: Store, trust: Trust, known: Ledger | None) -> Ledger | None:
+def trusted_ledger(store: Store, trust: Trust, known: Ledger | None = None) -> Ledger | None:
     """Return the store's ledger where its trust root is pinned, here or by the caller."""
     if read_pin(store) is None and trust.root is None:
         return None
@@ -236,7 +274,7 @@ def _from_store(store: Store, ledger: Ledger) -> _Recorded:
     def record(index: int) -> bytes:
         return next(read_records(store, ledger, index, index + 1))
 
-    return _Recorded(ledger.state, record, root, "the trust root pinned for this store")
+    return _Recorded(ledger.state, record, root, _PINNED)
 
 
 def _from_folder(
@@ -282,16 +320,14 @@ def _lineage(statement: Statement, trust: Trust, store: Store | None) -> Iterato
         try:
             located = locate_tree(store, f"sha256:{tree}")
         except GreenlightError as error:
-            if error.code in NOT_HERE:
-                yield Finding(Code.LINEAGE_ABSENT, where, "the packet", "not in this store")
-            else:
-                wanted = "a packet that can be read"
-                yield Finding(Code.LINEAGE_CHANGED, where, wanted, str(error))
+            yield _not_located(error, where)
             continue
         found = verify_located(located, replace(trust, unsigned_ok=True), store=store)
         subject = found.statement.subject if found.statement else "no statement"
         if not located.packet.seal:
             yield Finding(Code.LINEAGE_UNSIGNED, where, "a seal", "none")
+        elif found.integrity is Integrity.WITHHELD:
+            yield Finding(Code.LINEAGE_WITHHELD, where, "the packet", "purged by an owner")
         elif found.integrity is not Integrity.INTACT:
             what = ", ".join(str(code) for code in found.report.codes)
             yield Finding(Code.LINEAGE_CHANGED, where, "INTACT", what)
@@ -307,6 +343,14 @@ def _lineage(statement: Statement, trust: Trust, store: Store | None) -> Iterato
         yield Finding(Code.LIMIT_EXCEEDED, "lineage", most, f"{len(seen)} and perhaps more")
 
 
+def _not_located(error: GreenlightError, where: str) -> Finding:
+    if error.code in NOT_HERE:
+        return Finding(Code.LINEAGE_ABSENT, where, "the packet", "not in this store")
+    if error.code is Code.PACKET_WITHHELD:
+        return Finding(Code.LINEAGE_WITHHELD, where, "the packet", str(error))
+    return Finding(Code.LINEAGE_CHANGED, where, "a packet that can be read", str(error))
+
+
 @dataclass(frozen=True, slots=True)
 class StoreVerdict:
     """What verifying a whole store came to.
@@ -315,7 +359,8 @@ class StoreVerdict:
         packets: A verdict a packet, oldest first; those that were handed on are not kept.
         report: What is wrong with ledger and shelves themselves.
         voids: Entries without effect: no damage, but somebody tried.
-        counts: How many packets there are of each integrity.
+        counts: How many packets there are of each integrity, without those that are settled.
+        settled: How many were purged, and are gone.
         head: The ledger that they were held against.
         since: The check after which they came; empty where all were verified.
     """
@@ -324,13 +369,14 @@ class StoreVerdict:
     report: Report
     voids: tuple[Finding, ...]
     counts: Mapping[Integrity, int]
+    settled: int
     head: Head
     since: str = ""
 
     @property
     def count(self) -> int:
         """How many packets were verified."""
-        return sum(self.counts.values())
+        return sum(self.counts.values()) + self.settled
 
     @property
     def check(self) -> str:
@@ -344,7 +390,8 @@ class StoreVerdict:
         if self.counts.get(Integrity.REJECTED) or not codes <= _OPEN:
             return Integrity.REJECTED
         nothing = not self.count and not self.since
-        if self.counts.get(Integrity.UNVERIFIABLE) or codes or nothing:
+        worst = {each for each, number in self.counts.items() if number}
+        if worst - {Integrity.INTACT} or codes or nothing:
             return Integrity.UNVERIFIABLE
         return Integrity.INTACT
 
@@ -391,9 +438,14 @@ def verify_all(  # noqa: PLR0913 - what is asked, and who is told
     kept: list[Verdict] = []
     counts: Counter[Integrity] = Counter()
     here: set[str] = set()
-    for verdict in _verdicts(store, commits, trust, ledger, lineage=lineage):
+    settled = 0
+    verdicts = _verdicts(store, commits, trust, ledger, lineage=lineage)
+    for verdict in chain(verdicts, _withheld(ledger, here, first)):
         (kept.append if hand_on is None else hand_on)(verdict)
-        counts[verdict.integrity] += 1
+        if verdict.settled:
+            settled += 1
+        else:
+            counts[verdict.integrity] += 1
         if verdict.statement is not None:
             # By what the packets say of themselves: a shelf's word for a packet is only a hint.
             here.add(verdict.statement.subject)
@@ -407,10 +459,19 @@ def verify_all(  # noqa: PLR0913 - what is asked, and who is told
             "not on a shelf here",
         )
         for index, sealed in recorded
-        if sealed.packet_tree not in here
+        if sealed.packet_tree not in here and sealed.packet_tree not in ledger.state.purged
     ]
     voids = tuple(void.to_finding() for void in ledger.state.voids)
-    return StoreVerdict(tuple(kept), Report.of(findings), voids, counts, ledger.head, since)
+    return StoreVerdict(
+        tuple(kept), Report.of(findings), voids, counts, settled, ledger.head, since
+    )
+
+
+def _withheld(ledger: Ledger, here: set[str], first: int) -> Iterator[Verdict]:
+    """Yield a verdict on each packet that was purged, of the records from ``first`` on."""
+    for tree, purge in ledger.state.purged.items():
+        if tree not in here and purge.index >= first:
+            yield withheld_verdict(purge, ledger)
 
 
 def _all_shelved(store: Store, findings: list[Finding]) -> list[str]:

@@ -100,13 +100,30 @@ class FileRefs:
         """
         path = self._path(ref)
         require_oid(new, self._format)
-        for directory in make_directories(self._own):
-            sync_directory(directory)
-        with locked(self._own / "lock"), self._git_lock(path):
-            current = self.read(ref)
-            if current != old:
-                raise ConflictError(f"{ref} was moved by another writer", current=current or "")
-            self._put(path, new)
+        with self._holding(path):
+            self._require(ref, old)
+            self._put(path, f"{new}\n".encode("ascii"))
+
+    def delete(self, ref: str, *, old: str) -> None:
+        """Remove ``ref``, which points to ``old``, durably.
+
+        Raises:
+            ConflictError: It points elsewhere, or is not there; nothing was changed.
+            StoreError: STORE_BUSY: another program holds a lock; IO_NOSPACE, IO_FAILED.
+        """
+        path = self._path(ref)
+        packed = self._dir / "packed-refs"
+        # Both locks until the end: git might pack the ref between the two, and it would stay.
+        with self._holding(path), self._git_lock(packed):
+            self._require(ref, old)
+            if ref in self._packed():
+                # First: with the file gone, an old value there would count again.
+                with wrapped(f"read {packed}"):
+                    data = packed.read_bytes()
+                self._put(packed, without_packed_ref(data, ref))
+            with wrapped(f"remove {path}"):
+                path.unlink(missing_ok=True)
+            sync_directory(path.parent)
 
     # --- reading
 
@@ -151,10 +168,23 @@ class FileRefs:
 
     # --- writing
 
-    def _put(self, path: Path, new: str) -> None:
+    @contextmanager
+    def _holding(self, path: Path) -> Iterator[None]:
+        """Keep everybody else from moving a ref."""
+        for directory in make_directories(self._own):
+            sync_directory(directory)
+        with locked(self._own / "lock"), self._git_lock(path):
+            yield
+
+    def _require(self, ref: str, old: str | None) -> None:
+        current = self.read(ref)
+        if current != old:
+            raise ConflictError(f"{ref} was moved by another writer", current=current or "")
+
+    def _put(self, path: Path, data: bytes) -> None:
         temporary = self._own / unique_name("tmp-ref-")
         with wrapped(f"write {path}"):
-            write_new(temporary, f"{new}\n".encode("ascii"))
+            write_new(temporary, data)
             try:
                 if path.is_dir():
                     path.rmdir()  # git leaves empty directories where refs were
@@ -246,3 +276,9 @@ def parse_packed_refs(data: bytes, object_format: str) -> dict[str, str]:
         found[last.decode("utf-8", "surrogateescape")] = line[1].decode("ascii")
         at = line.end()
     return found
+
+
+def without_packed_ref(data: bytes, ref: str) -> bytes:
+    """Return packed-refs that were read, without a ref and what it peels to."""
+    wanted = ref.encode("utf-8", "surrogateescape")
+    return _LINE.sub(lambda line: b"" if line[2] == wanted else line[0], data)

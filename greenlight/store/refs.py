@@ -44,6 +44,13 @@ class RefStore(Protocol):
             ConflictError: It points elsewhere; nothing was written.
         """
 
+    def delete(self, ref: str, *, old: str) -> None:
+        """Remove ``ref``, which points to ``old``, durably.
+
+        Raises:
+            ConflictError: It points elsewhere, or is not there; nothing was changed.
+        """
+
     def list(self, prefix: str) -> dict[str, str]:
         """Return the refs whose names begin with ``prefix``, sorted by name."""
 
@@ -62,6 +69,12 @@ class MemoryRefs:
         if current != old:
             raise ConflictError(f"{ref} was moved by another writer", current=current or "")
         self._refs[ref] = new
+
+    def delete(self, ref: str, *, old: str) -> None:
+        current = self.read(ref)
+        if current != old:
+            raise ConflictError(f"{ref} was moved by another writer", current=current or "")
+        del self._refs[ref]
 
     def list(self, prefix: str) -> dict[str, str]:
         return {ref: oid for ref, oid in sorted(self._refs.items()) if ref.startswith(prefix)}

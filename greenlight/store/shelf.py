@@ -170,24 +170,52 @@ def shelf_entries(store: Store) -> Iterator[ShelfEntry | Finding]:
         yield from shelf.problems
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A shelf commit.
+
+    Attributes:
+        oid: Its object id.
+        commit: What it is.
+        entry: What it says of a packet.
+        before: The shelf commit before it, or None.
+    """
+
+    oid: str
+    commit: Commit
+    entry: ShelfEntry
+    before: str | None
+
+
 def read_shelf(store: Store, ref: str, tip: str, *, stop: str | None = None) -> Shelf:
     """Read the shelf at ``tip`` to its beginning, or to before the shelf commit ``stop``."""
-    if not _REF.fullmatch(ref):
-        problem = Finding(Code.SHELF_MALFORMED, escape(ref), f"{PREFIX}<yyyy-mm>", "another name")
-        return Shelf((), stopped=False, problems=(problem,))
     entries: list[ShelfEntry] = []
+    for link in shelf_links(store, ref, tip):
+        if isinstance(link, Finding):
+            return Shelf(tuple(entries), stopped=False, problems=(link,))
+        if link.oid == stop:
+            return Shelf(tuple(entries), stopped=True, problems=())
+        entries.append(link.entry)
+    return Shelf(tuple(entries), stopped=False, problems=())
+
+
+def shelf_links(store: Store, ref: str, tip: str) -> Iterator[Link | Finding]:
+    """Yield the commits of a shelf, newest first; a finding where it ends at something else."""
+    if not _REF.fullmatch(ref):
+        yield Finding(Code.SHELF_MALFORMED, escape(ref), f"{PREFIX}<yyyy-mm>", "another name")
+        return
     empty_tree = object_id("tree", b"", store.object_format)
     at: str | None = tip
-    while at is not None and at != stop:
+    while at is not None:
         try:
             commit = parse_commit(store.objects.read_as("commit", at), store.object_format)
-            entry, at = _entry(commit, empty_tree)
+            entry, before = _entry(commit, empty_tree)
         except (MalformedError, StoreError) as error:
             where = f"{ref}@{at}"
-            problem = Finding(Code.SHELF_MALFORMED, where, "a shelf commit", escape(str(error)))
-            return Shelf(tuple(entries), stopped=False, problems=(problem,))
-        entries.append(entry)
-    return Shelf(tuple(entries), stopped=at is not None, problems=())
+            yield Finding(Code.SHELF_MALFORMED, where, "a shelf commit", escape(str(error)))
+            return
+        yield Link(at, commit, entry, before)
+        at = before
 
 
 def _entry(commit: Commit, empty_tree: str) -> tuple[ShelfEntry, str | None]:

@@ -9,7 +9,8 @@
 4. its actor has not placed an entry of this UUID before;
 5. subject and claims are exactly what the body says;
 6. the rule of its kind holds at ledger time: a grant is in force and covers lane,
-   mode, executor and use; a sealed packet ends a run that its signer opened;
+   mode, executor and use; a sealed packet ends a run that its signer opened; a
+   purged packet was sealed;
 7. none of its claims is taken: the first valid claim holds, for ever.
 
 Anything else is void: kept, reported, without effect.  Anyone who can push can
@@ -25,9 +26,22 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError, RejectedError
 from greenlight.model.entry import Body, Entry, decode_entry
 from greenlight.model.grant import Grant
-from greenlight.model.kinds import NOT_EXECUTED, ClockCorrected, PacketSealed, RunOpened
+from greenlight.model.kinds import (
+    NOT_EXECUTED,
+    ClockCorrected,
+    PacketPurged,
+    PacketSealed,
+    RunOpened,
+)
 from greenlight.model.record import Record
-from greenlight.model.state import GrantState, LedgerState, PacketState, RunState, Void
+from greenlight.model.state import (
+    GrantState,
+    LedgerState,
+    PacketState,
+    PurgeState,
+    RunState,
+    Void,
+)
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives import cose
 from greenlight.primitives.ed25519 import PublicKey
@@ -36,6 +50,7 @@ _READERS: Mapping[str, Callable[[Mapping[str, object]], Body]] = {
     TrustRoot.KIND: TrustRoot.from_body,
     Grant.KIND: Grant.from_body,
     RunOpened.KIND: RunOpened.from_body,
+    PacketPurged.KIND: PacketPurged.from_body,
     PacketSealed.KIND: PacketSealed.from_body,
     ClockCorrected.KIND: ClockCorrected.from_body,
 }
@@ -43,6 +58,7 @@ _ROLES: Mapping[str, Role] = {
     TrustRoot.KIND: Role.OWNER,
     Grant.KIND: Role.OWNER,
     RunOpened.KIND: Role.EXECUTOR,
+    PacketPurged.KIND: Role.OWNER,
     PacketSealed.KIND: Role.EXECUTOR,
     ClockCorrected.KIND: Role.OWNER,
 }
@@ -104,6 +120,9 @@ class Folding:
         self.state.uuids[actor] = record.index
         if entry.subject != body.subject or entry.claims != body.claims:
             raise _Void(Code.ENTRY_VOID, "subject or claims are not what the body says")
+        self._apply(record, entry, body)
+
+    def _apply(self, record: Record, entry: Entry, body: Body) -> None:
         match body:
             case TrustRoot():
                 self._trust_root(record, entry, body)
@@ -113,6 +132,8 @@ class Folding:
                 self._run_opened(record, entry, body)
             case PacketSealed():
                 self._packet_sealed(record, entry, body)
+            case PacketPurged():
+                self._packet_purged(record, entry, body)
             case ClockCorrected():
                 self._clock_corrected(record, body)
 
@@ -190,6 +211,13 @@ class Folding:
         self.state.packets[body.packet] = packet
         if body.packet_tree not in self.state.trees:
             self.state.trees[body.packet_tree] = body.packet
+
+    def _packet_purged(self, record: Record, entry: Entry, body: PacketPurged) -> None:
+        if not self.state.is_recorded(body.packet, body.packet_tree):
+            raise _Void(Code.PACKET_NOT_RECORDED, f"{body.packet} was not sealed with this tree")
+        self._take(record, entry.claims)
+        purge = PurgeState(body, entry.issuer, record.index, record.time)
+        self.state.purged[body.packet_tree] = purge
 
     def _require_run(self, entry: Entry, body: PacketSealed) -> None:
         run = self.state.runs.get(body.run)

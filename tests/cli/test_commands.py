@@ -240,3 +240,38 @@ def test_json_is_one_object(world: World, words: tuple[str, ...]) -> None:
     assert done.out.isascii()
     assert done.json["format"] == FORMAT
     assert ("error" in done.json) == (done.exit not in (0, 1))
+
+
+def test_a_packet_is_purged(broken: World) -> None:
+    """The bytes go with git's gc; every command says who took them and why; the rest is well."""
+    rehearsed = broken.ok("purge", broken.sealed, "--reason", "It named a person.", "--dry-run")
+    assert rehearsed.out.startswith(f"would purge  {broken.sealed}\n")
+    assert rehearsed.out.endswith("\nnothing was written\n")
+    assert broken.ok("verify", broken.sealed).out.startswith("INTACT")
+
+    done = broken.ok("purge", broken.sealed, "--reason", "It named a person.")
+
+    lines = done.out.splitlines()
+    assert lines[0] == f"WITHHELD  {broken.sealed}"
+    assert "  reason   It named a person." in lines
+    assert any(line.endswith("go with the next git gc") for line in lines)
+    assert "git gc --prune=now" in done.err
+    found = broken("verify", broken.sealed)
+    assert found.refused(1, "PACKET_WITHHELD")
+    assert found.out.startswith(f"WITHHELD  {broken.sealed}\n")
+    assert "It named a person." in found.err
+    assert "\nINTACT  2 packets and their ledger\n" in broken.ok("verify", "--all").out
+    assert broken("verify", "--all", "--require", "clean").exit == 1
+    for words in (("show",), ("rerun",), ("checkout",)):
+        into = ("out",) if words == ("checkout",) else ()
+        assert broken(*words, broken.sealed, *into).refused(69, "PACKET_WITHHELD")
+    assert "WITHHELD" in broken.ok("log").out
+    again = broken.ok("purge", broken.sealed, "--reason", "again", "--json").json
+    assert (again["reason"], again["shelves"]) == ("It named a person.", [])
+
+
+def test_a_purge_needs_a_reason(broken: World) -> None:
+    """Without a reason, or with none to read, nothing is purged."""
+    for words in ((), ("--reason", ""), ("--reason", "  ")):
+        assert broken("purge", broken.sealed, *words).refused(64, "USAGE")
+    assert broken.ok("verify", broken.sealed).out.startswith("INTACT")

@@ -50,6 +50,29 @@ class RefStoreContract:
         assert caught.value.current == ""
         assert refs.read(REF) is None
 
+    def test_delete(self, refs):
+        """delete() removes the ref that it was told of, which can then be created again."""
+        refs.swap(REF, old=None, new=ONE)
+        refs.delete(REF, old=ONE)
+
+        assert refs.read(REF) is None
+        assert refs.list("refs/") == {}
+        refs.swap(REF, old=None, new=TWO)
+        assert refs.read(REF) == TWO
+
+    def test_lost_race_deletes_nothing(self, refs):
+        """A delete of a stale value, or of no ref, raises and changes nothing."""
+        with pytest.raises(ConflictError) as caught:
+            refs.delete(REF, old=ONE)
+        assert caught.value.current == ""
+        refs.swap(REF, old=None, new=ONE)
+
+        with pytest.raises(ConflictError) as caught:
+            refs.delete(REF, old=TWO)
+
+        assert caught.value.current == ONE
+        assert refs.read(REF) == ONE
+
     def test_list(self, refs):
         """list() gives the refs below a prefix, sorted, and no others."""
         for name in ("refs/greenlight/shelf/2026-02", "refs/greenlight/shelf/2026-01", REF):

@@ -10,7 +10,7 @@ from uuid import UUID
 from greenlight.ledger.append import Appended, append
 from greenlight.model.entry import Body, sign_entry
 from greenlight.model.grant import Grant
-from greenlight.model.kinds import ClockCorrected, PacketSealed, RunOpened
+from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
 from greenlight.model.state import LedgerState
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives.ed25519 import SeedSigner
@@ -83,6 +83,12 @@ def packet_sealed(number: int, **more: object) -> PacketSealed:
 
 def outside(number: int, **more: object) -> PacketSealed:
     return packet_sealed(number, mode="none", status="NOT_EXECUTED", **more)
+
+
+def packet_purged(number: int, **more: object) -> PacketPurged:
+    sealed = packet_sealed(number)
+    values = {"packet": sealed.packet, "packet_tree": sealed.packet_tree, "reason": "It was asked."}
+    return PacketPurged(**(values | more))
 
 
 def clock_corrected(time: datetime) -> ClockCorrected:

@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 from greenlight.ledger.message import describe
-from tests.ledger.actors import EXECUTOR, OWNER, START, Pen, clock_corrected, grant, outside
+from tests.ledger.actors import (
+    EXECUTOR,
+    OWNER,
+    START,
+    Pen,
+    clock_corrected,
+    grant,
+    outside,
+    packet_purged,
+)
 
 
 def test_trailers_name_what_a_reader_looks_for():
@@ -18,6 +27,25 @@ def test_trailers_name_what_a_reader_looks_for():
         "Status",
         "Entry",
     ]
+
+
+def test_a_purge_says_why():
+    """The reason of a purge stands in the commit, beside the packet's tree."""
+    lines = describe([Pen().sign(packet_purged(1), OWNER)]).splitlines()
+
+    assert lines[0] == f"Purge packet {packet_purged(1).packet}"
+    assert "Reason: It was asked." in lines
+    assert f"Packet-Tree: {packet_purged(1).packet_tree}" in lines
+
+
+def test_more_than_a_page():
+    """Of many entries kinds are counted, so that a commit stays one that is read."""
+    pen = Pen()
+    entries = [pen.sign(grant(f"g{n}"), OWNER) for n in range(99)] + [b"rubbish"]
+
+    message = describe(entries)
+
+    assert message.splitlines()[2:] == ["Entries: 99 grant.issued", "Entries: 1 unreadable"]
 
 
 def test_many_entries():

@@ -4,7 +4,7 @@ import pytest
 
 from greenlight.ledger import projection
 from greenlight.ledger.peek import peek
-from greenlight.ledger.pin import DEFAULT_REF, read_pin
+from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin
 from greenlight.ledger.read import read_ledger
 from greenlight.ledger.snapshot import forget
 from tests.ledger.actors import (
@@ -63,6 +63,15 @@ def test_rows(store, ledger):
 def test_prefix(ledger, prefix, records):
     """A prefix of id, run or tree finds its packets, and nothing in it is a pattern."""
     assert [row.record for row in projection.find(ledger, prefix)] == records
+
+
+def test_broken_ledger(store, ledger):
+    """Packets of a ledger that is not the pinned one are found too: whose it is, is said beside."""
+    pin = Pin.of(read_pin(store).digest.of(b"another"))
+    broken = read_ledger(store, DEFAULT_REF, pin=pin)
+
+    assert broken.findings
+    assert projection.find(broken, LANE) == projection.find(ledger, LANE)
 
 
 def test_nothing_to_look_at(store, ledger):

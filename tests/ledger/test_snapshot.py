@@ -37,6 +37,7 @@ from tests.ledger.actors import (
     clock_corrected,
     grant,
     outside,
+    packet_purged,
     packet_sealed,
     put,
     run_opened,
@@ -76,6 +77,7 @@ def lived(store):
     put(store, [pen.sign(packet_sealed(1), EXECUTOR), pen.sign(run_opened(3, use=2), EXECUTOR)])
     put(store, [pen.sign(outside(2), EXECUTOR)])
     put(store, [pen.sign(outside(2, packet_tree="sha256:" + "9" * 64), EXECUTOR)])
+    put(store, [pen.sign(packet_purged(2), OWNER)])
     put(store, [pen.sign(trust_root(2), OWNER)])
     put(store, [pen.sign(clock_corrected(START), OWNER)])
     return store
@@ -118,7 +120,17 @@ def test_every_collection_reads_as_it_was_folded(lived):
     state = ledger.state
 
     assert state == plain
-    for name in ("grants", "uses", "runs", "packets", "trees", "claims", "uuids", "corrections"):
+    for name in (
+        "purged",
+        "grants",
+        "uses",
+        "runs",
+        "packets",
+        "trees",
+        "claims",
+        "uuids",
+        "corrections",
+    ):
         one, other = getattr(state, name), getattr(plain, name)
         assert not one.new
         assert len(one) == len(other) > 0
@@ -139,7 +151,18 @@ def test_every_collection_reads_as_it_was_folded(lived):
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["open", "seal", "outside", "twin", "grant", "trust", "clock", "rubbish", "stranger"]
+            [
+                "open",
+                "seal",
+                "outside",
+                "twin",
+                "purge",
+                "grant",
+                "trust",
+                "clock",
+                "rubbish",
+                "stranger",
+            ]
         ),
         st.integers(1, 6),
         st.integers(1, 4),
@@ -156,6 +179,7 @@ def act(pen, word, number, use):
         "seal": (packet_sealed(number), EXECUTOR),
         "outside": (outside(number), EXECUTOR),
         "twin": (twin, EXECUTOR),
+        "purge": (packet_purged(number), OWNER),
         "grant": (grant(f"g{number}", max_uses=use), OWNER),
         "trust": (trust_root(use), OWNER if number > 1 else REVIEWER),
         "clock": (clock_corrected(START.replace(month=use)), OWNER),

@@ -12,7 +12,7 @@ from greenlight.model import entry as entries
 from greenlight.model.entry import decode_entry, sign_entry
 from greenlight.model.grant import Grant
 from greenlight.model.head import Head, decode_frontier, encode_frontier, origin_of
-from greenlight.model.kinds import ClockCorrected, PacketSealed, RunOpened
+from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
 from greenlight.model.record import NO_LINKS, Links, decode_record, encode_record
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives import cbor, cose
@@ -24,6 +24,7 @@ from tests.ledger.actors import (
     clock_corrected,
     grant,
     outside,
+    packet_purged,
     packet_sealed,
     run_opened,
     trust_root,
@@ -38,10 +39,12 @@ BODIES = [
     run_opened(1, tickets=("TKT-OBJ-442", "TKT-OBJ-443")),
     packet_sealed(1),
     outside(2),
+    packet_purged(2),
     clock_corrected(START),
 ]
 READERS = {
-    cls.KIND: cls.from_body for cls in (TrustRoot, Grant, RunOpened, PacketSealed, ClockCorrected)
+    cls.KIND: cls.from_body
+    for cls in (TrustRoot, Grant, RunOpened, PacketSealed, PacketPurged, ClockCorrected)
 }
 
 

@@ -36,6 +36,44 @@ class TestFileRefs(RefStoreContract):
         return FileRefs(git_dir, "sha1")
 
 
+def test_delete_of_a_packed_ref(store, git):
+    """A ref that is packed, or both packed and a file, is gone for git too; the others stay."""
+    one, two = (store.objects.write("blob", body) for body in (b"1", b"2"))
+    store.objects.flush()
+    git("config", "user.name", "T", cwd=store.git_dir)
+    tree = store.objects.write("tree", b"")
+    store.objects.flush()
+    commit = git("commit-tree", "-m", "x", tree, cwd=store.git_dir).decode().strip()
+    git("tag", "-a", "-m", "x", "v1", commit, cwd=store.git_dir)
+    other = f"{REF}-2"
+    for ref in (REF, other):
+        store.refs.swap(ref, old=None, new=one)
+    git("pack-refs", "--all", "--prune", cwd=store.git_dir)
+    store.refs.swap(other, old=one, new=two)
+
+    store.refs.delete(REF, old=one)
+    store.refs.delete(other, old=two)
+
+    assert store.refs.list("refs/greenlight/") == {}
+    listed = git("for-each-ref", "--format=%(refname) %(*objectname)", cwd=store.git_dir)
+    assert listed.decode().split() == ["refs/tags/v1", commit]
+    git("fsck", "--strict", cwd=store.git_dir)
+    store.refs.swap(REF, old=None, new=two)
+    assert git("rev-parse", REF, cwd=store.git_dir).decode().strip() == two
+
+
+def test_delete_waits_for_git(refs, git_dir):
+    """While git rewrites packed-refs nothing is deleted, and the ref stays as it was."""
+    refs.swap(REF, old=None, new=ONE)
+    (git_dir / "packed-refs.lock").write_bytes(b"")
+
+    with pytest.raises(StoreError) as caught:
+        refs.delete(REF, old=ONE)
+
+    assert caught.value.code is Code.STORE_BUSY
+    assert refs.read(REF) == ONE
+
+
 @pytest.fixture
 def refs(git_dir):
     return FileRefs(git_dir, "sha1", wait_seconds=0.05)

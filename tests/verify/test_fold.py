@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenlight.codes import Code
+from greenlight.errors import MalformedError
 from greenlight.model.entry import sign_entry
-from greenlight.model.kinds import PacketSealed
+from greenlight.model.kinds import PacketPurged, PacketSealed
 from greenlight.model.record import NO_LINKS, Record
 from greenlight.model.state import LedgerState
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
@@ -28,6 +29,7 @@ from tests.ledger.actors import (
     clock_corrected,
     grant,
     outside,
+    packet_purged,
     packet_sealed,
     run_opened,
     trust_root,
@@ -123,6 +125,8 @@ def test_fold_in_pieces():
         (outside(1), REVIEWER),
         (outside(1), OWNER),
         (clock_corrected(START), EXECUTOR),
+        (packet_purged(1), EXECUTOR),
+        (packet_purged(1), REVIEWER),
     ],
     ids=lambda value: getattr(value, "KIND", None),
 )
@@ -469,3 +473,50 @@ def test_void_as_finding(story):
     assert finding.label == "ENTRY_VOID:DELEGATION_MISSING"
     assert finding.where == "ledger/records/2.cbor"
     assert "no grant g9" in finding.found
+
+
+def test_purged(story):
+    """An owner purges a packet: that it was sealed, and its claims, stay as they were."""
+    story.add(outside(1), EXECUTOR)
+    before = story.state
+    story.add(packet_purged(1), OWNER)
+
+    assert story.void is None
+    purge = story.state.purged[outside(1).packet_tree]
+    assert (purge.purged, purge.owner, purge.index) == (packet_purged(1), OWNER.public.uri, 3)
+    assert purge.time == story.time
+    assert story.state.packets == before.packets
+    assert story.state.claims["packet/" + outside(1).packet] == 2
+    story.add(outside(1), EXECUTOR)
+    assert story.void is Code.PACKET_CONFLICT
+
+
+def test_purged_once(story):
+    """A second purge says nothing new, and the first one's reason stays."""
+    story.add(outside(1), EXECUTOR).add(packet_purged(1), OWNER)
+    story.add(packet_purged(1, reason="Another."), OWNER)
+
+    assert story.void is Code.ENTRY_VOID
+    assert story.state.purged[outside(1).packet_tree].purged.reason == "It was asked."
+
+
+def test_only_what_was_sealed_is_purged(story):
+    """A packet that was not sealed, or not with this tree, cannot be purged; a CONFLICT can."""
+    story.add(packet_purged(1), OWNER)
+    assert story.void is Code.PACKET_NOT_RECORDED
+    twin = "sha256:" + "9" * 64
+    story.add(outside(1), EXECUTOR).add(packet_purged(1, packet_tree=twin), OWNER)
+    assert story.void is Code.PACKET_NOT_RECORDED
+    story.add(outside(1, packet_tree=twin), EXECUTOR)
+    story.add(packet_purged(1, packet_tree=twin), OWNER)
+
+    assert story.void is None
+    assert set(story.state.purged) == {twin}
+
+
+@pytest.mark.parametrize("reason", ["", " ", " x", "x ", "a\nb", "\x1b[1m", "\u2028", "x" * 1001])
+def test_reason_is_one_line(reason):
+    """A reason that a terminal or a page could trip over is none."""
+    body = packet_purged(1).to_body() | {"reason": reason}
+    with pytest.raises(MalformedError):
+        PacketPurged.from_body(body)

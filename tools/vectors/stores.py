@@ -6,11 +6,17 @@ records the ledger has, and which refs hold something else.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from greenlight.codes import Code
-from tools.vectors.good import good
+from greenlight.model.entry import sign_entry
+from greenlight.model.kinds import PacketPurged
+from greenlight.model.record import decode_record
+from greenlight.model.statement import Statement
+from greenlight.verify.ledger import Tip
+from tools.vectors.good import SIGNER, good
 from tools.vectors.kit import LANE, SEQUEL, Vector, encode, expectation, register
 
 Break = Callable[[dict[str, Any]], None]
@@ -24,6 +30,23 @@ def description() -> dict[str, Any]:
         "records": SEQUEL,
         "refs": {},
     }
+
+
+def purge(made: dict[str, Any], vector: str) -> None:
+    """Let the owner purge a packet: one more record behind those of the ledger."""
+    files = good()[SEQUEL].files
+    count = sum(path.startswith("ledger/records/") for path in files)
+    tip = Tip()
+    for index in range(count):
+        raw = files[f"ledger/records/{index}.cbor"]
+        tip = tip.after(raw, decode_record(raw).time)
+    statement = Statement.decode(good()[vector].files["seal/statement.cbor"])
+    body = PacketPurged(
+        packet=statement.packet_id, packet_tree=statement.subject, reason="It named a person."
+    )
+    entry = sign_entry(body, uuid="00000000-0000-4000-8000-00000000dead", signer=SIGNER)
+    raw, _ = tip.place(entry, decode_record(files[f"ledger/records/{count - 1}.cbor"]).time)
+    made.setdefault("more_records", []).append(base64.b64encode(raw).decode("ascii"))
 
 
 def store(code: Code, *more: Code, integrity: str = "REJECTED") -> Callable[[Break], Break]:
@@ -67,6 +90,26 @@ def rubbish_in_the_ledger_ref(made: dict[str, Any]) -> None:
 def a_packet_that_was_not_fetched(made: dict[str, Any]) -> None:
     """The ledger knows two packets, and one of them is not on a shelf here."""
     made["packets"].pop()
+
+
+@store(Code.PACKET_WITHHELD, integrity="INTACT")
+def a_packet_that_was_purged(made: dict[str, Any]) -> None:
+    """An owner purged the second packet and said why: the store is as it should be."""
+    made["packets"].pop()
+    purge(made, SEQUEL)
+
+
+@store(Code.PURGE_UNFINISHED, Code.PACKET_WITHHELD, integrity="UNVERIFIABLE")
+def a_purged_packet_that_is_here(made: dict[str, Any]) -> None:
+    """The ledger says that the second packet was purged, and its bytes are on a shelf."""
+    purge(made, SEQUEL)
+
+
+@store(Code.LINEAGE_WITHHELD, Code.PACKET_WITHHELD, integrity="UNVERIFIABLE")
+def the_ancestor_was_purged(made: dict[str, Any]) -> None:
+    """The packet is here, and an owner purged the one it depends on: nobody can say more."""
+    made["packets"].pop(0)
+    purge(made, LANE)
 
 
 @store(Code.SHELF_MALFORMED)

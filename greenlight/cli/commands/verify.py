@@ -10,8 +10,8 @@ from greenlight.cli.trusting import given_trust, trust_for
 from greenlight.cli.values import Values
 from greenlight.cli.verdicts import Collected, answer_all, answer_one
 from greenlight.services.initialising import require_store
-from greenlight.services.packets import locate
 from greenlight.services.verifying import Trust, Verdict, verify_all, verify_located
+from greenlight.services.withheld import locate_or_withheld
 
 
 def run(arguments: Values) -> Answer:
@@ -19,13 +19,16 @@ def run(arguments: Values) -> Answer:
     trust = given_trust(arguments)
     if arguments.all:
         return _all(arguments, trust)
+    clean = arguments.require == "clean"
     store = store_for(arguments, arguments.packet)
     with progress("verify"):
-        located = locate(store, arguments.packet)
+        found_here = locate_or_withheld(store, arguments.packet, trust)
+        if isinstance(found_here, Verdict):
+            return answer_one(found_here, require_clean=clean)
         verdict = verify_located(
-            located, trust_for(trust, located, store), store=store, lineage=arguments.lineage
+            found_here, trust_for(trust, found_here, store), store=store, lineage=arguments.lineage
         )
-    return answer_one(verdict, require_clean=arguments.require == "clean")
+    return answer_one(verdict, require_clean=clean)
 
 
 def _all(arguments: Values, trust: Trust) -> Answer:
