@@ -154,6 +154,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             *_TRUST,
         ),
         "checkout": (_PACKET, _word("folder", "DIR", "new or empty", kind="path")),
+        "maintain": (),
         "purge": (
             _PACKET,
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "verify": Command("verify", "run", "check packets: bytes, documents, signer, ledger"),
     "rerun": Command("rerun", "run", "replay a packet and compare every byte"),
     "checkout": Command("checkout", "run", "take a packet out as plain files"),
+    "maintain": Command("maintain", "run", "pack what is loose, and join packs"),
     "purge": Command("purge", "run", "let a packet's bytes go, and keep that it was"),
     "grant issue": Command("grant", "issue", "let a key run lanes"),
     "grant show": Command("grant", "show", "list the grants"),

@@ -7,7 +7,7 @@ pin of a store, or a ``Trust``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services import checkout as _checkout
 from greenlight.services import initialising, keys, packets, verifying
+from greenlight.services import maintaining as _maintaining
+from greenlight.services import purging as _purging
 from greenlight.services import rerun as _rerun
 from greenlight.services import run as _run
 from greenlight.services import seal_dir as _seal_dir
@@ -24,7 +26,9 @@ from greenlight.services import withheld as _withheld
 from greenlight.services.admission import Request
 from greenlight.services.checkout import CheckedOut
 from greenlight.services.initialising import Initialised
+from greenlight.services.maintaining import Maintained
 from greenlight.services.provider import FolderProvider
+from greenlight.services.purging import Purged
 from greenlight.services.rerun import RerunResult
 from greenlight.services.run import RunResult
 from greenlight.services.sealing import Sealed
@@ -125,6 +129,43 @@ def seal_dir(folder: str | Path, store: Store, signer: Signer, *, lane: str = ""
         StoreError: A file or the store does not serve.
     """
     return _seal_dir.seal_dir(Path(folder), _seal_dir.Outside(store, signer, _now), lane=lane)
+
+
+def seal_dirs(
+    folders: Iterable[str | Path], store: Store, signer: Signer, *, lane: str = ""
+) -> list[Sealed]:
+    """Seal folders of evidence as a packet each: one write, and all of them or none.
+
+    Raises:
+        UsageError: There is no such folder, or nothing in it.
+        RefusedError: TRUST_REFUSED, SECRET_IN_EVIDENCE; nothing was written.
+        StoreError: A file or the store does not serve.
+    """
+    outside = _seal_dir.Outside(store, signer, _now)
+    return list(_seal_dir.seal_dirs([Path(each) for each in folders], outside, lane=lane))
+
+
+def maintain(store: Store) -> Maintained:
+    """Pack what is loose and join packs; nothing of it happens by itself in the library.
+
+    Raises:
+        StoreError: STORE_BUSY: another maintenance is at work; IO_NOSPACE, IO_FAILED: all that
+            was there is there.
+    """
+    return _maintaining.maintain(store)
+
+
+def purge_packet(
+    packet: str, reason: str, store: Store, signer: Signer, *, dry_run: bool = False
+) -> Purged:
+    """Let a packet's bytes go, and keep that it was; ``signer`` must be an owner.
+
+    Raises:
+        UsageError: PACKET_UNKNOWN, PACKET_AMBIGUOUS, or a reason that is none.
+        RefusedError: TRUST_REFUSED.
+        StoreError: A file or the store does not serve.
+    """
+    return _purging.purge_packet(store, signer, packet, reason, clock=_now, dry_run=dry_run)
 
 
 def verify_packet(

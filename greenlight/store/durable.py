@@ -220,7 +220,7 @@ def locked(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[N
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         for pause in pauses(wait_seconds):
-            if _try_lock(fd, path):
+            if try_lock(fd, path):
                 break
             time.sleep(pause)
         else:
@@ -230,7 +230,12 @@ def locked(path: Path, *, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[N
         os.close(fd)  # and with it the lock
 
 
-def _try_lock(fd: int, path: Path) -> bool:
+def try_lock(fd: int, path: Path) -> bool:
+    """Lock an open file, whose name is ``path``, unless another process has; say whether.
+
+    Raises:
+        StoreError: IO_FAILED.
+    """
     with wrapped(f"lock {path}"):
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,10 +1,7 @@
 """Refs as git keeps them in files, moved so that no crash leaves a lock behind.
 
-Git's lock is a file ``<ref>.lock``; whoever is killed while holding it wedges every
-later writer.  Here a ``flock`` on ``greenlight/lock`` is taken first, which ends with
-the process, and ``<ref>.lock`` is then made as a hard link to a file of ours that
-stays.  So, holding the flock, a ``<ref>.lock`` with that file's inode is our own and
-left by a crash: it is taken over.  Any other is git's, and is waited for.
+A ``flock`` on ``greenlight/lock`` is taken first, which ends with the process, and then git's
+``<ref>.lock`` (``store.gitlock``).
 
 Write order of a swap: lock, compare, new file written and synced, renamed onto the
 ref, directory synced, lock removed.
@@ -14,10 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from greenlight.codes import Code
@@ -26,18 +21,16 @@ from greenlight.store.durable import (
     failed,
     locked,
     make_directories,
-    pauses,
     sync_directory,
     unique_name,
     wrapped,
     write_new,
 )
+from greenlight.store.gitlock import FOREIGN_LOCK_WAIT_SECONDS, git_lock
 from greenlight.store.gitobjects import OID_DIGITS, is_oid, require_oid
 from greenlight.store.refs import require_name
 
-FOREIGN_LOCK_WAIT_SECONDS = 10.0  # git holds a ref's lock for milliseconds
 _MAX_REF_BYTES = 1024  # an id and a line feed; a symbolic ref is a path
-_TRIES = 8  # git may remove an empty directory between our making and our using it
 
 
 class FileRefs:
@@ -194,62 +187,9 @@ class FileRefs:
                 raise
         sync_directory(path.parent)
 
-    @contextmanager
-    def _git_lock(self, path: Path) -> Iterator[None]:
+    def _git_lock(self, path: Path) -> AbstractContextManager[None]:
         """Hold ``<ref>.lock`` against git; the flock is held already."""
-        lock = path.with_name(path.name + ".lock")
-        anchor = self._own / "reflock"
-        if not anchor.exists():
-            with wrapped(f"write {anchor}"):
-                write_new(anchor, b"greenlight links a ref's .lock to this file; leave it here\n")
-            sync_directory(self._own)  # before any link: a power cut must not keep only the link
-        self._take(lock, anchor)
-        try:
-            yield
-        finally:
-            with wrapped(f"remove {lock}"):
-                lock.unlink(missing_ok=True)
-
-    def _take(self, lock: Path, anchor: Path) -> None:
-        vanished = 0
-        for pause in pauses(self._wait_seconds):
-            for directory in make_directories(lock.parent):
-                sync_directory(directory)
-            try:
-                os.link(anchor, lock)
-            except FileExistsError:
-                if _is_same_file(lock, anchor):
-                    return  # ours, left by a crash: nobody else can hold it under the flock
-            except FileNotFoundError:  # the directory was just removed
-                vanished += 1
-                if vanished == _TRIES:
-                    said = f"{lock.parent} is removed again and again"
-                    raise StoreError(Code.STORE_BUSY, said) from None
-            except OSError as error:
-                raise failed(error, f"make {lock}") from error
-            else:
-                return
-            time.sleep(pause)
-        raise StoreError(
-            Code.STORE_BUSY,
-            f"another program holds {lock}{_age(lock)}",
-            hint=f"if no git is running, a killed one left it: rm {lock}",
-        )
-
-
-def _is_same_file(lock: Path, anchor: Path) -> bool:
-    try:
-        return lock.samefile(anchor)
-    except FileNotFoundError:
-        return False  # its holder has just let go
-
-
-def _age(lock: Path) -> str:
-    try:
-        made = lock.stat()[stat.ST_MTIME]
-    except OSError:
-        return ""
-    return f" for {max(0, int(time.time() - made))} s"
+        return git_lock(path, self._own / "reflock", wait_seconds=self._wait_seconds)
 
 
 _LINE = re.compile(rb"([0-9a-f]+) (refs/[^\x00-\x20\x7f]+)\n(?:\^([0-9a-f]+)\n)?")

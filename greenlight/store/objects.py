@@ -36,6 +36,7 @@ from greenlight.store.durable import (
     write_new,
 )
 from greenlight.store.gitobjects import object_id, require_hash, require_oid, require_size
+from greenlight.store.keep import Keep
 from greenlight.store.packs import Packs
 from greenlight.store.packwriter import PackWriter
 
@@ -62,7 +63,7 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         self._written = Lock()  # held to note what was written; writing is not serialised
         self._unsynced: set[Path] = set()
         self._unread: dict[str, str] = {}
-        self._kept: list[Path] = []
+        self._kept: list[Keep] = []
 
     # --- writing
 
@@ -145,8 +146,8 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         """
         while self._kept:
             keep = self._kept.pop()
-            with wrapped(f"remove {keep}"):
-                keep.unlink(missing_ok=True)
+            with wrapped(f"remove {keep.path}"):
+                keep.release()
 
     def flush(self) -> None:
         """Verify what was written since the last flush, and make its names durable.
@@ -263,6 +264,15 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
         # Loose, or a delta: both are small where greenlight wrote, and read whole.
         kind, body = self.read(oid, max_bytes=max_bytes)
         return kind, len(body), iter((body,))
+
+    def read_loose(self, oid: str) -> tuple[str, bytes]:
+        """Return kind and body of an object that lies loose, verified by its hash.
+
+        Raises:
+            FileNotFoundError: It does not lie loose.
+            StoreError: STORE_DAMAGED; IO_FAILED.
+        """
+        return self._read_loose(self._path(oid), oid, MAX_FILE_BYTES)
 
     def _read_loose(self, path: Path, oid: str, max_bytes: int) -> tuple[str, bytes]:
         try:

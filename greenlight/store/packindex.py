@@ -5,8 +5,9 @@ and git write.  Nothing of it is believed: an offset must lie in the pack, an ob
 is inflated no further than the size it declares and its kind may have, and its hash
 must be its name.  Whatever else a file holds is STORE_DAMAGED.
 
-A small index is held in memory and a large one mapped.  The pack's file is opened when
-it is first read; ``Packs`` keeps only a few open, so that a store may have any number.
+A small index is held in memory and a large one mapped, when it is first asked.  The pack's
+file is opened when it is first read; ``Packs`` keeps only a few open, so that a store may
+have any number.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import hashlib
 import mmap
 import os
 import struct
-from bisect import bisect_left
+from array import array
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
@@ -43,59 +45,176 @@ _PIECE_BYTES = 256 * 1024  # of a large object, inflated at a time
 _MAX_SHIFT = 63  # of a size; what declares more is no object of this world
 
 
+def find_name(
+    data: bytes | mmap.mmap, start: int, name: bytes, fanout: tuple[int, ...]
+) -> int | None:
+    """Return which of the sorted names from ``start`` on is ``name``; None where none is.
+
+    Args:
+        data: An index.
+        start: Where its table of names begins.
+        name: The raw object id.
+        fanout: How many names begin with this byte or a smaller one.
+    """
+    width = len(name)
+    first = name[0]
+    low, high = fanout[first - 1] if first else 0, fanout[first]
+    while low < high:
+        middle = (low + high) // 2
+        at = start + middle * width
+        found = data[at : at + width]
+        if found == name:
+            return middle
+        if found < name:
+            low = middle + 1
+        else:
+            high = middle
+    return None
+
+
+class Entry(NamedTuple):
+    """Where an object lies in its pack.
+
+    Attributes:
+        start: Its first byte.
+        end: The byte after its last.
+        oid: Raw.
+        crc: CRC-32 of its bytes as the index has it.
+    """
+
+    start: int
+    end: int
+    oid: bytes
+    crc: int
+
+
 class Pack:
     """One pack and its index.
 
     Args:
         index: The index's file; the pack lies beside it.
         object_format: ``sha1`` or ``sha256``.
-
-    Raises:
-        FileNotFoundError: A repack has just removed it.
-        StoreError: STORE_DAMAGED: not an index of version 2, or not whole; IO_FAILED.
     """
 
     def __init__(self, index: Path, object_format: str) -> None:
         self.index = index
         self.path = index.with_suffix(".pack")
+        self.loaded = False
         self._fd = -1
         self._format = object_format
         self._width = OID_DIGITS[object_format] // 2
-        self._data = _contents(index)
-        if len(self._data) < _FANOUT_END or self._data[: len(INDEX_MAGIC)] != INDEX_MAGIC:
+        self._data: bytes | mmap.mmap = b""
+        self._fanout: tuple[int, ...] = ()
+
+    def load(self) -> None:
+        """Read the index, where it has not been read.
+
+        Raises:
+            FileNotFoundError: A repack has just removed it.
+            StoreError: STORE_DAMAGED: not an index of version 2, or not whole; IO_FAILED.
+        """
+        if self.loaded:
+            return
+        data = self._data = contents(self.index)
+        if len(data) < _FANOUT_END or data[: len(INDEX_MAGIC)] != INDEX_MAGIC:
             raise self._damaged("its index is not one of version 2")
-        self._fanout = struct.unpack_from(">256I", self._data, len(INDEX_MAGIC))
-        count = self.count = self._fanout[-1]
+        fanout = self._fanout = struct.unpack_from(">256I", data, len(INDEX_MAGIC))
+        count = fanout[-1]
         # Names, CRCs, offsets, long offsets, and two checksums.
-        self._near = _FANOUT_END + count * (self._width + 4)
+        self._crcs = _FANOUT_END + count * self._width
+        self._near = self._crcs + count * 4
         self._far = self._near + count * 4
-        far_bytes = len(self._data) - 2 * self._width - self._far
-        if far_bytes not in range(0, 8 * count + 1, 8) or list(self._fanout) != sorted(
-            self._fanout
-        ):
+        far_bytes = len(data) - 2 * self._width - self._far
+        if far_bytes not in range(0, 8 * count + 1, 8) or list(fanout) != sorted(fanout):
             raise self._damaged("its index is not as long as it says")
-        if isinstance(self._data, bytes):  # to read all of a large one for one object is too dear
+        if isinstance(data, bytes):  # to read all of a large one for one object is too dear
             self._require_index()
+        self.loaded = True
+
+    @property
+    def count(self) -> int:
+        """How many objects are in it, once ``load`` was called."""
+        return self._fanout[-1]
 
     def find(self, oid: str) -> int | None:
         """Return where in the pack the object stands, or None where it is not in it.
 
         Raises:
-            StoreError: STORE_DAMAGED: the index has no true place for it.
+            FileNotFoundError: A repack has just removed it.
+            StoreError: STORE_DAMAGED: the index is not one, or has no true place for it.
         """
-        name = bytes.fromhex(oid)
-        first = self._fanout[name[0] - 1] if name[0] else 0
-        last = self._fanout[name[0]]
-        place = bisect_left(range(last), name, first, key=self._name)
-        if place == last or self._name(place) != name:
-            return None
+        if not self.loaded:
+            self.load()
+        place = find_name(self._data, _FANOUT_END, bytes.fromhex(oid), self._fanout)
+        return None if place is None else self._offset(place)
+
+    def _offset(self, place: int) -> int:
         (offset,) = struct.unpack_from(">I", self._data, self._near + place * 4)
         if offset < FAR:
             return int(offset)
         at = self._far + (offset - FAR) * 8
         if at + 8 > len(self._data) - 2 * self._width:
-            raise self._damaged(f"its index has no place for {oid}")
+            raise self._damaged(f"its index has no place for object {place}")
         return int.from_bytes(self._data[at : at + 8])
+
+    def names(self) -> Iterator[tuple[bytes, int]]:
+        """Yield raw id and offset of each object, by id.
+
+        Raises:
+            FileNotFoundError: A repack has just removed it.
+            StoreError: STORE_DAMAGED.
+        """
+        self.load()
+        for place in range(self.count):
+            yield self._name(place), self._offset(place)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield what the index says of each entry, in the order of the pack.
+
+        Raises:
+            FileNotFoundError: A repack has just removed the pack.
+            StoreError: STORE_DAMAGED: the index is not whole, or entries overlap; IO_FAILED.
+        """
+        self.load()
+        self._require_index()
+        with wrapped_but_missing(f"read {self.path}"):
+            last = self._end()
+            start = os.pread(self._fd, PACK_HEADER_BYTES, 0)
+        if start != PACK_MAGIC + self.count.to_bytes(4):
+            raise self._damaged("it has another number of objects than its index")
+        offsets = array("Q", (self._offset(place) for place in range(self.count)))
+        order = sorted(range(self.count), key=offsets.__getitem__)
+        before = PACK_HEADER_BYTES
+        for at, place in enumerate(order):
+            offset = offsets[place]
+            end = offsets[order[at + 1]] if at + 1 < len(order) else last
+            if offset != before or not offset < end:
+                raise self._damaged("its entries are not one behind the other")
+            before = end
+            (crc,) = struct.unpack_from(">I", self._data, self._crcs + place * 4)
+            yield Entry(offset, end, self._name(place), crc)
+
+    def raw(self, entry: Entry) -> Iterator[bytes]:
+        """Yield the bytes of an entry; the end raises where their CRC is another.
+
+        Raises:
+            FileNotFoundError: A repack has just removed the pack.
+            StoreError: STORE_DAMAGED; IO_FAILED.
+        """
+        crc, at = 0, entry.start
+        while at < entry.end:
+            with wrapped_but_missing(f"read {self.path}"):
+                self._end()
+                data = os.pread(self._fd, min(_CHUNK_BYTES, entry.end - at), at)
+            if not data:
+                raise self._damaged(f"{entry.oid.hex()} is cut")
+            if at == entry.start and data[0] >> 4 & 7 not in KINDS:
+                raise self._damaged(f"{entry.oid.hex()} is a delta")
+            crc = isal_zlib.crc32(data, crc)
+            at += len(data)
+            yield data
+        if crc != entry.crc:
+            raise self._damaged(f"{entry.oid.hex()} has another CRC than its index says")
 
     def read(self, oid: str, offset: int, max_bytes: int) -> tuple[str, bytes] | None:
         """Return kind and body of an object, verified by its hash, or None where it is a delta.
@@ -129,9 +248,8 @@ class Pack:
             FileNotFoundError: A repack has just removed the pack.
             StoreError: STORE_DAMAGED; LIMIT_EXCEEDED; IO_FAILED.
         """
-        try:
-            end = self._end()
-            if not PACK_HEADER_BYTES <= offset < end:
+        try:  # no context manager: this is where reading spends its time
+            if not PACK_HEADER_BYTES <= offset < self._end():
                 raise self._damaged(f"{oid} would stand outside of it")
             data = os.pread(self._fd, _FIRST_BYTES, offset)
         except FileNotFoundError:
@@ -168,23 +286,19 @@ class Pack:
             FileNotFoundError: It is gone.
             StoreError: STORE_DAMAGED: a byte is not as it was written; IO_FAILED.
         """
+        self.load()
         self._require_index()
         hasher = hashlib.new(self._format, usedforsecurity=False)
-        try:
-            with self.path.open("rb") as file:
-                left = file.seek(0, os.SEEK_END) - self._width
-                file.seek(0)
-                start = file.read(PACK_HEADER_BYTES)
-                hasher.update(start)
-                left -= len(start)
-                while left > 0 and (chunk := file.read(min(left, _CHUNK_BYTES))):
-                    hasher.update(chunk)
-                    left -= len(chunk)
-                trailer = file.read()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise failed(error, f"read {self.path}") from error
+        with wrapped_but_missing(f"read {self.path}"), self.path.open("rb") as file:
+            left = file.seek(0, os.SEEK_END) - self._width
+            file.seek(0)
+            start = file.read(PACK_HEADER_BYTES)
+            hasher.update(start)
+            left -= len(start)
+            while left > 0 and (chunk := file.read(min(left, _CHUNK_BYTES))):
+                hasher.update(chunk)
+                left -= len(chunk)
+            trailer = file.read()
         named = self._data[-2 * self._width : -self._width]
         if start != PACK_MAGIC + self.count.to_bytes(4) or trailer != hasher.digest():
             raise self._damaged("its checksum is another")
@@ -250,13 +364,30 @@ class Pack:
         return StoreError(Code.STORE_DAMAGED, f"{self.path} is damaged: {what}")
 
 
-def _contents(path: Path) -> bytes | mmap.mmap:
+def contents(path: Path) -> bytes | mmap.mmap:
+    """Return a small index as its bytes and a large one as a map.
+
+    Raises:
+        FileNotFoundError: It is gone.
+        StoreError: IO_FAILED.
+    """
+    with wrapped_but_missing(f"read {path}"), path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > _HELD_BYTES:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return file.read()
+
+
+@contextmanager
+def wrapped_but_missing(what: str) -> Iterator[None]:
+    """Let out a refusal of the system as a ``StoreError``, but that a file is gone as it is.
+
+    Raises:
+        FileNotFoundError: A repack has just removed the file; for the caller to look again.
+        StoreError: IO_FAILED.
+    """
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > _HELD_BYTES:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            return file.read()
+        yield
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise failed(error, f"read {path}") from error
+        raise failed(error, what) from error

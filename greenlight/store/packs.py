@@ -23,6 +23,7 @@ from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.store.durable import wrapped
 from greenlight.store.gitobjects import require_hash, require_size
+from greenlight.store.multipack import NAME, MultiPack, read_multipack
 from greenlight.store.packindex import KINDS, Pack
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Packs(AbstractContextManager["Packs"]):
         self._finalizer: weakref.finalize[..., Packs] | None = None
         self._packs: list[Pack] = []  # the one that served last comes first
         self._names: frozenset[str] = frozenset()
+        self._unread: dict[str, Pack] = {}  # named by the multi-pack-index, and not needed yet
+        self._multi: MultiPack | None = None
         self._listed_ns = -1
 
     def read(self, oid: str, max_bytes: int) -> tuple[str, bytes]:
@@ -99,57 +102,105 @@ class Packs(AbstractContextManager["Packs"]):
         return self._find(oid, lambda pack, offset: pack.stream(oid, offset, max_bytes))
 
     def holds(self, oid: str) -> bool:
-        """Report whether the pack that served last has an object: most that is read lies there."""
+        """Report whether a pack that served before has an object: most that is read lies there."""
         try:
-            return bool(self._packs) and self._packs[0].find(oid) is not None
-        except StoreError:
+            return bool(self._packs) and (
+                self._in_multipack(oid) is not None or self._packs[0].find(oid) is not None
+            )
+        except (FileNotFoundError, StoreError):
             return False  # it is damaged: whoever reads looks everywhere
 
     def _find(self, oid: str, read: Callable[[Pack, int], Found | None]) -> Found | None:
         damage: StoreError | None = None
-        for pack in self._known_then_new():
+        for pack, place in self._candidates(oid):
             try:
-                offset = pack.find(oid)
+                offset = pack.find(oid) if place is None else place
                 found = None if offset is None else read(pack, offset)
             except FileNotFoundError:
                 continue  # repacked since it was listed
             except StoreError as error:
                 if error.code is not Code.STORE_DAMAGED:
                     raise
-                damage = error  # another pack may have it whole
-                continue
+                if pack.loaded or place is not None:
+                    damage = error  # another pack may have it whole
+                continue  # or it has no index of ours, and is for dulwich to judge
             if found is not None:
-                if self._packs[0] is not pack:  # a packet's objects lie together
-                    self._packs.remove(pack)
-                    self._packs.insert(0, pack)
-                    for late in self._packs[MAX_OPEN : MAX_OPEN + 2]:
-                        late.close()
+                self._served(pack)
                 return found
         if damage is not None:
             raise damage
         return None
 
-    def _known_then_new(self) -> Iterator[Pack]:
-        """Yield the packs that were seen, and then those that appeared since."""
-        yield from tuple(self._packs)
+    def _served(self, pack: Pack) -> None:
+        """Let the pack be asked first the next time: a packet's objects lie together."""
+        if self._packs and self._packs[0] is pack:
+            return
+        if self._unread.pop(pack.index.name, None) is None:
+            self._packs.remove(pack)
+        self._packs.insert(0, pack)
+        for late in self._packs[MAX_OPEN : MAX_OPEN + 2]:
+            late.close()
+
+    def _candidates(self, oid: str) -> Iterator[tuple[Pack, int | None]]:
+        """Yield packs to look in, the likely ones first, with the place where it is known."""
+        if self._listed_ns < 0:
+            self._list()
+        named = self._in_multipack(oid)
+        if named is not None:
+            yield named
+        yield from ((pack, None) for pack in tuple(self._packs))
+        yield from ((pack, None) for pack in self._list())
+        # What the multi-pack-index says is not believed: neither what it names nor what not.
+        yield from ((pack, None) for pack in tuple(self._unread.values()))
+
+    def _in_multipack(self, oid: str) -> tuple[Pack, int] | None:
+        if self._multi is None:
+            return None
         try:
-            changed_ns = (self._objects / "pack").stat().st_mtime_ns
+            found = self._multi.find(oid)
+        except StoreError:
+            self._multi = None
+            return None
+        if found is None:
+            return None
+        name, offset = found
+        if name in self._unread:
+            return self._unread[name], offset
+        return next(((pack, offset) for pack in self._packs if pack.index.name == name), None)
+
+    def _list(self) -> list[Pack]:
+        """Look which packs are there, where that has changed; return those that are new."""
+        folder = self._objects / "pack"
+        try:
+            changed_ns = folder.stat().st_mtime_ns
         except FileNotFoundError:
-            return
+            return []
         if changed_ns == self._listed_ns:
-            return
-        with wrapped(f"list {self._objects / 'pack'}"):
-            names = frozenset(path.name for path in (self._objects / "pack").glob("pack-*.idx"))
+            return []
+        with wrapped(f"list {folder}"):
+            listed = [path.name for path in folder.iterdir()]
+        names = frozenset(
+            name for name in listed if name.startswith("pack-") and name.endswith(".idx")
+        )
         gone = self._names - names
         self._packs = [pack for pack in self._packs if pack.index.name not in gone]
+        for name in gone:
+            self._unread.pop(name, None)
+        self._multi = None
+        if NAME in listed:
+            with suppress(StoreError):  # damaged: then every pack is asked
+                self._multi = read_multipack(folder, self._format)
+        covered = frozenset(self._multi.packs if self._multi else ())
         new = []
         for name in sorted(names - self._names):
-            # What is not of version 2, or not whole, is for dulwich to judge.
-            with suppress(FileNotFoundError, StoreError):
-                new.append(Pack(self._objects / "pack" / name, self._format))
+            pack = Pack(folder / name, self._format)
+            if name in covered:
+                self._unread[name] = pack
+            else:
+                new.append(pack)
         self._packs += new
         self._names, self._listed_ns = names, changed_ns
-        yield from new
+        return new
 
     def _read(self, oid: str) -> tuple[str, bytes]:
         from dulwich.errors import (  # noqa: PLC0415 - 70 ms that a store without packs saves
@@ -184,8 +235,9 @@ class Packs(AbstractContextManager["Packs"]):
 
     def close(self) -> None:
         """Give file handles and maps back; the next read opens them again."""
-        for pack in self._packs:
+        for pack in (*self._packs, *self._unread.values()):
             pack.close()
+        self._listed_ns = 0  # what is there now is looked at again
         self._opened = None
         if self._finalizer is not None:
             self._finalizer()

@@ -8,6 +8,7 @@ index last, so that no index ever names what is not there.
 
 A ``.keep`` file, as ``git receive-pack`` makes it, holds the pack until a ref keeps
 its objects alive: a gc between the two would unpack them into loose files, unsynced.
+The temporary file is locked, so that one without a writer is known as left by a crash.
 """
 
 from __future__ import annotations
@@ -30,8 +31,17 @@ from isal import isal_zlib
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.store.deflate import Buffer, Compressed, Stored, deflater
-from greenlight.store.durable import refresh, sync_file, unique_name, write_all, write_new_from
+from greenlight.store.durable import (
+    refresh,
+    sync_file,
+    try_lock,
+    unique_name,
+    write_all,
+    write_new_from,
+)
 from greenlight.store.gitobjects import OID_DIGITS, raw_id
+from greenlight.store.keep import Keep, hold
+from greenlight.store.ownpacks import note_own
 from greenlight.store.packentry import Segment, entry, entry_header
 from greenlight.store.packindex import (
     FAR,
@@ -41,6 +51,7 @@ from greenlight.store.packindex import (
     Pack,
 )
 
+TEMPORARY: Final = "tmp_pack_"  # git prunes such files, too
 _NEAR_BYTES: Final = FAR  # an offset from here on has eight bytes
 _READ_ONLY: Final = 0o444  # as git writes them
 _BUFFER_BYTES: Final = 256 * 1024
@@ -57,12 +68,12 @@ class WrittenPack:
     Attributes:
         index: Its index; the pack lies beside it.
         count: How many objects are in it.
-        keep: The file that holds it until ``release``; None where somebody else does.
+        keep: What holds it until it is released; None where somebody else does.
     """
 
     index: Path
     count: int
-    keep: Path | None
+    keep: Keep | None
 
 
 class PackWriter:
@@ -71,6 +82,10 @@ class PackWriter:
     Args:
         directory: ``objects/pack``.
         object_format: ``sha1`` or ``sha256``.
+
+    Attributes:
+        end: How many bytes it has so far.
+        written: What it became, after ``finish``.
 
     Raises:
         OSError: The system refused; no temporary file is left.
@@ -84,9 +99,9 @@ class PackWriter:
         self._places = bytearray()  # raw id, offset and CRC of each entry, in their order
         self._held = bytearray()  # written, but not given to the system yet
         self.end = PACK_HEADER_BYTES
-        self._path = directory / unique_name("tmp_pack_")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._fd = os.open(self._path, flags, _READ_ONLY)
+        self.written: WrittenPack | None = None
+        self._path = directory / unique_name(TEMPORARY)
+        self._fd = _open_new(self._path)
         self._held += bytes(PACK_HEADER_BYTES)  # the count is known in the end
 
     @property
@@ -123,6 +138,24 @@ class PackWriter:
                 if oid not in self:
                     self.note(oid, self.end, crc)
                     self.put(data[start:end])
+
+    def add_entry(self, oid: bytes, crc: int, pieces: Iterable[bytes]) -> None:
+        """Put an entry of another pack in where its object is not yet.
+
+        Raises:
+            OSError: The system refused.
+            FileNotFoundError, StoreError: What ``pieces`` raises; nothing of the entry stays.
+        """
+        if oid in self:
+            return
+        start = self.end
+        try:
+            for piece in pieces:
+                self.put(piece)
+        except (FileNotFoundError, StoreError):  # the other pack's; ours ends the whole pack
+            self.take_back(start)
+            raise
+        self.note(oid, start, crc)
 
     def blob(self, size: int, sample: Buffer) -> BlobEntry:
         """Begin a blob of ``size`` bytes, whose first are ``sample``; it comes piece by piece."""
@@ -189,23 +222,26 @@ class PackWriter:
             os.pwrite(self._fd, checksum, self.end)
             sync_file(self._fd)
             final = self._directory / f"pack-{checksum.hex()}.idx"
-            keep = _hold(final.with_suffix(".keep"))
+            keep = hold(final.with_suffix(".keep"))
             if _is_whole(final, self.object_format):
                 self._path.unlink(missing_ok=True)
                 refresh(final.with_suffix(".pack"))
                 refresh(final)
             else:
                 write_new_from(index, self.index(checksum), mode=_READ_ONLY)
+                note_own(self._directory.parent.parent, final)  # first: a crash must not lose whose
                 self._move(final.with_suffix(".pack"))
                 index.replace(final)
         except BaseException:
-            for path in (index, keep):
-                if path is not None:
-                    path.unlink(missing_ok=True)
+            index.unlink(missing_ok=True)
+            if keep is not None:
+                keep.release()
             self.abandon()
             raise
         self._close()
-        return WrittenPack(final, len(self._places) // (self._width + _PLACE.size), keep)
+        count = len(self._places) // (self._width + _PLACE.size)
+        self.written = WrittenPack(final, count, keep)
+        return self.written
 
     def abandon(self) -> None:
         """Leave nothing behind; after ``finish`` there is nothing to leave."""
@@ -274,9 +310,8 @@ class PackWriter:
 
     def _write_again(self) -> None:
         """Make the temporary file again, of the open one that lost its name."""
-        self._path = self._directory / unique_name("tmp_pack_")
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        again = os.open(self._path, flags, _READ_ONLY)
+        self._path = self._directory / unique_name(TEMPORARY)
+        again = _open_new(self._path)
         try:
             reader = _Chunks(self._fd)
             while chunk := reader.take(_CHUNK_BYTES):
@@ -396,12 +431,11 @@ class _Sync(Thread):
             self.error = error
 
 
-def _hold(keep: Path) -> Path | None:
-    try:
-        keep.touch(exist_ok=False)
-    except FileExistsError:
-        return None
-    return keep
+def _open_new(path: Path) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _READ_ONLY)
+    with suppress(StoreError):  # a file system without locks: then only its age says whose it is
+        try_lock(fd, path)
+    return fd
 
 
 def _is_whole(index: Path, object_format: str) -> bool:

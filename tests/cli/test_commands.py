@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from greenlight.store.durable import locked
 from tests.cli.conftest import World, git
 
 FORMAT = 1
@@ -275,3 +278,43 @@ def test_a_purge_needs_a_reason(broken: World) -> None:
     for words in ((), ("--reason", ""), ("--reason", "  ")):
         assert broken("purge", broken.sealed, *words).refused(64, "USAGE")
     assert broken.ok("verify", broken.sealed).out.startswith("INTACT")
+
+
+def test_maintenance(broken: World) -> None:
+    """Packs are joined, once; everything verifies as before."""
+    done = broken.ok("maintain")
+    lines = done.out.splitlines()
+    assert lines[0] == "MAINTAINED"
+    assert re.fullmatch(r"  packs    [23] became one, \d+ bytes", lines[2])
+    assert lines[-1].startswith("  here     1 packs of greenlight's")
+    assert broken.ok("maintain").out.startswith("nothing to pack\n")
+    assert broken.ok("verify", "--all").out.count("INTACT") >= 2
+    (broken.repo / ".git" / "greenlight" / "packs" / "x").touch()
+    with locked(broken.repo / ".git" / "greenlight" / "maintain"):
+        refused = broken("maintain")
+    assert refused.refused(69, "STORE_BUSY")
+    assert "nothing was done" in refused.err
+
+
+def test_maintenance_by_itself(broken: World) -> None:
+    """The command that makes it due does not wait for it; it happens, unless it is switched off."""
+    packs = broken.repo / ".git" / "objects" / "pack"
+    notes = broken.repo / ".git" / "greenlight" / "packs"
+    for number in range(51):
+        (notes / f"pack-{number}").touch()  # as if that many had come and a gc had taken them
+    before = set(packs.glob("*.pack"))
+    broken.ok("seal", broken.evidence, GREENLIGHT_NO_MAINTAIN="1")
+    git("config", "greenlight.maintain", "false", cwd=broken.repo)
+    broken.ok("seal", broken.evidence)
+    time.sleep(0.5)
+    assert before < set(packs.glob("*.pack"))
+    git("config", "--unset", "greenlight.maintain", cwd=broken.repo)
+    # A greenlight without a key in its environment does it.
+    broken.ok("seal", broken.evidence, GREENLIGHT_KEY=str(broken.key))
+    deadline = time.monotonic() + 30
+    while len(list(packs.glob("*.pack"))) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with locked(broken.repo / ".git" / "greenlight" / "maintain"):  # it is over
+        assert len(list(packs.glob("*.pack"))) == 1
+        assert not (notes / "pack-7").exists()
+    broken.ok("verify", "--all")

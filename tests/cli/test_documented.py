@@ -76,6 +76,7 @@ def test_every_field_is_documented(world: World, tmp_path: Path) -> None:
         "verify --all": ("verify", "--all"),
         "rerun": ("rerun", world.run),
         "checkout": ("checkout", world.run, str(tmp_path / "out")),
+        "maintain": ("maintain", *at),
         "purge": ("purge", world.sealed, "--reason", "why", "--dry-run"),
         "grant issue": ("grant", "issue", key, *at),
         "grant show": ("grant", "show"),

@@ -180,7 +180,7 @@ def test_refused_at_each_call(tmp_path, call, error):
     begin(store)
     number = refused = 0
     acknowledged = set()
-    step = 1 if LONG else {"fsync": 23, "rename": 17, "mkdir": 13}.get(call, 5)
+    step = 1 if LONG else {"fsync": 23, "rename": 17, "mkdir": 3}.get(call, 5)
     for when in range(1, 200, step):
         number += 1
         inject = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}")

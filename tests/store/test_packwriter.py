@@ -220,6 +220,8 @@ def test_system_refuses(store, monkeypatch, refusal, call, nth):
     found = some(store, 3)
     calls = []
     real = getattr(durable.os, call)
+    if (call, nth) == ("close", 2):
+        nth = 4  # the second is the note of whose pack it is, which may be missing
 
     def refuse(*arguments):
         calls.append(arguments)
@@ -236,7 +238,7 @@ def test_system_refuses(store, monkeypatch, refusal, call, nth):
 
     assert caught.value.code is code
     assert not files(store, "tmp_*")
-    assert nth == 3 or not files(store, "*.idx")
+    assert nth > 2 or not files(store, "*.idx")
     put(store, found)
     require_all(store, found)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from greenlight.cli.answer import Answer, table
 from greenlight.cli.surroundings import clock, signer_of, store_of
+from greenlight.cli.upkeep import written_store
 from greenlight.cli.values import Values
 from greenlight.services.founding import DELEGATION, NO_PRODUCTION
 from greenlight.services.granting import Terms, grant_dict, issue_grant, new_grant_id
@@ -26,7 +27,7 @@ def issue(arguments: Values) -> Answer:
         authority=arguments.authority or NO_PRODUCTION,
         delegation=arguments.delegation or DELEGATION,
     )
-    with store_of(arguments) as store:
+    with written_store(arguments) as store:
         require_store(store)
         grant, index = issue_grant(store, signer_of(arguments), terms, clock=clock)
         known = ledger_of(store).state.trust

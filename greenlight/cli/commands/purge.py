@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from greenlight.cli.answer import Answer
-from greenlight.cli.surroundings import clock, signer_of, store_of
+from greenlight.cli.surroundings import clock, signer_of
+from greenlight.cli.upkeep import written_store
 from greenlight.cli.values import Values
 from greenlight.cli.verdicts import finding_lines
 from greenlight.primitives.timestamp import format_micros
@@ -14,7 +15,7 @@ from greenlight.services.purging import Purged, Reach, purge_packet
 
 def run(arguments: Values) -> Answer:
     """Purge a packet, or say what that would do."""
-    with store_of(arguments) as store:
+    with written_store(arguments) as store:
         done = purge_packet(
             store,
             signer_of(arguments),

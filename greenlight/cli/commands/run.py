@@ -7,7 +7,8 @@ from pathlib import Path
 from greenlight.cli.answer import Answer, Fault
 from greenlight.cli.exit_codes import Exit
 from greenlight.cli.progress import progress
-from greenlight.cli.surroundings import clock, signer_of, store_of, variables
+from greenlight.cli.surroundings import clock, signer_of, variables
+from greenlight.cli.upkeep import written_store
 from greenlight.cli.values import Values
 from greenlight.cli.verdicts import fault_of, verdict_lines
 from greenlight.codes import Code
@@ -34,7 +35,7 @@ def run(arguments: Values) -> Answer:
     """Run a lane, or show its plan."""
     data = _read(arguments.lane)
     lane = parse_lane(data)  # a lane that cannot be read is malformed input, not a refusal
-    with store_of(arguments) as store:
+    with written_store(arguments) as store:
         require_store(store)
         signer = signer_of(arguments)
         folder = arguments.lane.absolute().parent

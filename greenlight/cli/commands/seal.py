@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from greenlight.cli.answer import Answer
 from greenlight.cli.progress import progress
-from greenlight.cli.surroundings import clock, signer_of, store_of
+from greenlight.cli.surroundings import clock, signer_of
+from greenlight.cli.upkeep import written_store
 from greenlight.cli.values import Values
 from greenlight.services.seal_dir import Outside, seal_dirs
 from greenlight.services.sealing import Sealed
@@ -13,7 +14,7 @@ from greenlight.services.sealing import Sealed
 def run(arguments: Values) -> Answer:
     """Seal folders, all of them or none."""
     folders = arguments.folders
-    with store_of(arguments) as store, progress("seal", len(folders)) as shown:
+    with written_store(arguments) as store, progress("seal", len(folders)) as shown:
         around = Outside(store, signer_of(arguments), clock)
         sealed = seal_dirs(folders, around, lane=arguments.lane, tell=shown.advance)
     if len(sealed) == 1:
