@@ -186,6 +186,7 @@ class Code(Enum):
     PACKET_AMBIGUOUS = (_F, "the prefix fits more than one packet")
     KEY_MISSING = (_F, "no signing key")
     KEY_UNREADABLE = (_F, "the key file is not an OpenSSH Ed25519 key")
+    KEY_AGENT = (_F, "the ssh-agent does not answer, refuses, or signs something else")
     KEY_PASSPHRASE = (_F, "the passphrase is wrong or missing")
     ALLOWED_SIGNERS_MALFORMED = (_F, "an allowed_signers file has a line that cannot be read")
     KEY_EXISTS = (_R, "a key file is already there")

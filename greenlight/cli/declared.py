@@ -79,8 +79,9 @@ _COMMON = (
     _option(
         "--signing-key",
         "FILE",
-        "private key to sign with (default: $GREENLIGHT_KEY, the key of `keys new`,"
-        " ~/.ssh/id_ed25519)",
+        "private key to sign with, or the public half of one in ssh-agent"
+        " (default: $GREENLIGHT_KEY, the key of `keys new`, ~/.ssh/id_ed25519,"
+        " the only one in ssh-agent)",
         kind="path",
     ),
     _flag("--json", "print one JSON object"),

@@ -1,7 +1,8 @@
 """What only the command line knows: environment, home folder, terminal, clock, where we are.
 
-Signing key: ``--signing-key``, ``$GREENLIGHT_KEY``, the key that ``keys new`` made in the
-user's settings, ``~/.ssh/id_ed25519``; the first that is named, or is there.
+Signing key: ``--signing-key``; ``$GREENLIGHT_KEY``, a file, or ``$GREENLIGHT_SIGNING_KEY``, the
+key itself, as a CI keeps secrets; the key that ``keys new`` made in the user's settings;
+``~/.ssh/id_ed25519``; the only one in ssh-agent.  The first that is named, or is there.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from pathlib import Path
 
 from greenlight.cli.values import Values
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, StoreError
+from greenlight.errors import MalformedError, StoreError, UsageError
+from greenlight.execution.conceal import conceal_process
 from greenlight.primitives.ed25519 import SeedSigner
-from greenlight.services.keys import load_key
+from greenlight.services.agent import Agent, AgentSigner, only_key
+from greenlight.services.keys import load_key, parse_key
 from greenlight.store.repository import Store, open_store
 
 _KEY, _PASSPHRASE = "GREENLIGHT_KEY", "GREENLIGHT_PASSPHRASE_FILE"
+_SECRET, _AGENT = "GREENLIGHT_SIGNING_KEY", "SSH_AUTH_SOCK"
 _MAX_PASSPHRASE_BYTES = 4096  # a line that somebody remembers
 
 
@@ -87,42 +91,81 @@ def new_key_path() -> Path:
     return folder / "id_ed25519"
 
 
-def key_path(arguments: Values) -> Path:
-    """Return the signing key's file.
+def key_path(arguments: Values) -> Path | None:
+    """Return the file of the signing key; None where none is named, or in its usual places.
 
-    Raises:
-        StoreError: KEY_MISSING: none is named, and none is in its usual places.
+    A file that is named may be missing.
     """
     named: Path | None = arguments.signing_key
     if named is None and os.environ.get(_KEY):
         named = Path(os.environ[_KEY])
     if named is not None:
         return named
+    return next((place for place in _usual_places() if place.is_file()), None)
+
+
+def _usual_places() -> list[Path]:
     folder, home = settings(), _home()
-    places = [
+    return [
         *([] if folder is None else [folder / "id_ed25519"]),
         *([] if home is None else [home / ".ssh" / "id_ed25519"]),
     ]
-    for place in places:
-        if place.is_file():
-            return place
-    looked = " or ".join(map(str, places)) or "any place: there is no home folder"
-    raise StoreError(
+
+
+def key_missing() -> StoreError:
+    """Return the error that says that there is no signing key."""
+    looked = " or ".join(map(str, _usual_places())) or "any place: there is no home folder"
+    return StoreError(
         Code.KEY_MISSING,
         f"no signing key in {looked}",
         hint="greenlight keys new, or name one: --signing-key FILE",
     )
 
 
-def signer_of(arguments: Values) -> SeedSigner:
+def agent() -> Agent | None:
+    """Return the ssh-agent of this session; None where there is none."""
+    path = os.environ.get(_AGENT)
+    return Agent(Path(path)) if path else None
+
+
+def signer_of(arguments: Values) -> SeedSigner | AgentSigner:
     """Load the signing key; ask for its passphrase once, where it has one.
 
     Raises:
-        StoreError: KEY_MISSING, FILE_UNREADABLE.
+        UsageError: The environment names two keys.
+        StoreError: KEY_MISSING, KEY_AGENT, FILE_UNREADABLE.
         MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE.
     """
+    secret = _take_secret()
+    if secret is not None and arguments.signing_key is None:
+        if os.environ.get(_KEY):
+            raise UsageError(
+                Code.USAGE,
+                f"{_KEY} and {_SECRET} both name a key",
+                hint="unset one of them, or say which: --signing-key FILE",
+            )
+        where = f"${_SECRET}"
+        return parse_key(secret, where, lambda: passphrase(f"Passphrase of {where}: "), agent())
     path = key_path(arguments)
-    return load_key(path, lambda: passphrase(f"Passphrase of {path}: "))
+    if path is not None:
+        return load_key(path, lambda: passphrase(f"Passphrase of {path}: "), agent())
+    session = agent()
+    if session is None:
+        raise key_missing()
+    return session.signer(only_key(session))
+
+
+def _take_secret() -> bytes | None:
+    """Take the key out of the environment, so that no process that is begun here gets it.
+
+    A CI hands secrets on without their last line end, or with others: they are set right.
+    """
+    secret = os.environ.pop(_SECRET, "")
+    if not secret.strip():
+        return None
+    conceal_process()
+    lines = secret.strip().splitlines()
+    return "".join(f"{line.strip()}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
 def passphrase(prompt: str) -> bytes | None:
@@ -168,5 +211,5 @@ def new_passphrase() -> bytes:
 
 
 def variables() -> dict[str, str]:
-    """Return the environment; a lane gets of it what it allows."""
-    return dict(os.environ)
+    """Return the environment, but for keys; a lane gets of it what it allows."""
+    return {name: value for name, value in os.environ.items() if name not in (_SECRET, _PASSPHRASE)}

@@ -116,14 +116,22 @@ def unpack_string(data: bytes, at: int) -> tuple[bytes, int]:
     return data[start:end], end
 
 
+def parse_public_blob(blob: bytes) -> PublicKey | None:
+    """Read a key as it stands inside OpenSSH's formats; None where it is none of Ed25519."""
+    try:
+        key = PublicKey(blob[-KEY_BYTES:])
+    except MalformedError:
+        return None
+    return key if blob == format_public_blob(key) else None
+
+
 def _parse_base64(text: str) -> PublicKey:
     try:
         blob = base64.b64decode(text, validate=True)
-        raw = blob[-KEY_BYTES:]
-        key = PublicKey(raw)
-    except (binascii.Error, MalformedError) as error:
+    except (binascii.Error, ValueError) as error:
         raise _unreadable("not the base64 of an Ed25519 key") from error
-    if blob != format_public_blob(key) or base64.b64encode(blob).decode("ascii") != text:
+    key = parse_public_blob(blob)
+    if key is None or base64.b64encode(blob).decode("ascii") != text:
         raise _unreadable("not the base64 of an Ed25519 key")
     return key
 

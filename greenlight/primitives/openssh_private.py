@@ -20,12 +20,13 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.primitives.ed25519 import SEED_BYTES, SeedSigner
+from greenlight.primitives.ed25519 import SEED_BYTES, PublicKey, SeedSigner
 from greenlight.primitives.limits import MAX_KEY_ROUNDS, MAX_PRIVATE_KEY_BYTES
 from greenlight.primitives.openssh import (
     KEY_TYPE,
     format_public_blob,
     pack_string,
+    parse_public_blob,
     unpack_string,
 )
 
@@ -72,6 +73,18 @@ def parse_private(data: bytes, passphrase: bytes | None) -> SeedSigner:
     if format_public_blob(signer.public) != public:
         raise _unreadable("its public and its private half are not one key")
     return signer
+
+
+def parse_public_of(data: bytes) -> PublicKey | None:
+    """Return the public half of a private key file, which no passphrase hides.
+
+    None where it is not a file of one Ed25519 key; ``parse_private`` says what is wrong.
+    """
+    try:
+        _, _, _, public, _ = _parse_blob(_dearmour(data.replace(b"\r\n", b"\n")))
+    except (MalformedError, ValueError):
+        return None
+    return parse_public_blob(public)
 
 
 def format_private(seed: bytes, passphrase: bytes | None = None, comment: str = "") -> bytes:

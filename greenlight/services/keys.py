@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +22,15 @@ from greenlight.primitives.limits import (
     MAX_PUBLIC_KEY_BYTES,
 )
 from greenlight.primitives.openssh import (
+    KEY_TYPE,
     AllowedSigner,
     format_public,
     parse_allowed_signers,
     parse_public,
 )
-from greenlight.primitives.openssh_private import format_private, parse_private
+from greenlight.primitives.openssh_private import format_private, parse_private, parse_public_of
 from greenlight.primitives.text import escape
+from greenlight.services.agent import Agent, AgentSigner
 from greenlight.store.durable import make_directories, sync_directory, wrapped, write_new
 
 _PRIVATE_FILE, _PUBLIC_FILE = 0o600, 0o644
@@ -94,34 +97,61 @@ def new_key(
     return made
 
 
-def load_key(path: Path, ask: Callable[[], bytes | None]) -> SeedSigner:
-    """Read a private key.
+def load_key(
+    path: Path, ask: Callable[[], bytes | None], agent: Agent | None = None
+) -> SeedSigner | AgentSigner:
+    """Read a private key; or a public one, whose private half an ssh-agent holds.
 
     Args:
         path: The file.
-        ask: Called once where the file needs a passphrase; None where nobody can be asked.
+        ask: Called once where the file needs a passphrase, and no agent holds the key; it
+            returns None where nobody can be asked.
+        agent: The agent, where there is one.
 
     Raises:
-        StoreError: KEY_MISSING, FILE_UNREADABLE.
+        StoreError: KEY_MISSING, KEY_AGENT, FILE_UNREADABLE.
         MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE.
     """
     data = _read(path, MAX_PRIVATE_KEY_BYTES, Code.KEY_MISSING)
+    if data.startswith(KEY_TYPE.encode("ascii")):
+        if agent is None:
+            raise StoreError(
+                Code.KEY_AGENT,
+                f"{escape(str(path))} is a public key, and there is no ssh-agent to sign by",
+                hint="name the private key, or begin an agent: ssh-agent, ssh-add",
+            )
+        return agent.signer(read_public(path).public)
+    return parse_key(data, escape(str(path)), ask, agent)
+
+
+def parse_key(
+    data: bytes, where: str, ask: Callable[[], bytes | None], agent: Agent | None = None
+) -> SeedSigner | AgentSigner:
+    """Read the bytes of a private key file, as ``load_key`` does.
+
+    Raises:
+        MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE; ``where`` names them.
+    """
     try:
         return parse_private(data, None)
     except MalformedError as error:
         if error.code is not Code.KEY_PASSPHRASE:
-            raise _in_file(path, error) from error
+            raise _at(where, error) from error
+    public = parse_public_of(data)
+    if agent is not None and public is not None:
+        with suppress(StoreError):  # it has it, and nobody need be asked; or it has not
+            return agent.signer(public)
     passphrase = ask()
     if not passphrase:
         raise MalformedError(
             Code.KEY_PASSPHRASE,
-            f"{escape(str(path))} needs its passphrase, and there is no terminal to ask on",
-            hint="put it into a file and name that in GREENLIGHT_PASSPHRASE_FILE",
+            f"{where} needs its passphrase, and there is no terminal to ask on",
+            hint="ssh-add it, or put the passphrase into a file: GREENLIGHT_PASSPHRASE_FILE",
         )
     try:
         return parse_private(data, passphrase)
     except MalformedError as error:
-        raise _in_file(path, error) from error
+        raise _at(where, error) from error
 
 
 def read_public(path: Path) -> KeyFile:
@@ -202,4 +232,8 @@ def _read(path: Path, limit: int, missing: Code) -> bytes:
 
 
 def _in_file(path: Path, error: MalformedError) -> MalformedError:
-    return MalformedError(error.code, f"{escape(str(path))}: {error}", hint=error.hint)
+    return _at(escape(str(path)), error)
+
+
+def _at(where: str, error: MalformedError) -> MalformedError:
+    return MalformedError(error.code, f"{where}: {error}", hint=error.hint)

@@ -120,11 +120,12 @@ def test_no_key(untouched: World, tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_none(untouched: World, tmp_path: Path) -> None:
-    """A file that is not an OpenSSH Ed25519 key, and the public half of one."""
+    """A file that is not an OpenSSH Ed25519 key, and the public half of one without an agent."""
     (tmp_path / "key").write_text("no key\n")
-    for path in (tmp_path / "key", f"{untouched.key}.pub"):
-        done = untouched("seal", untouched.evidence, "--signing-key", path)
-        assert done.refused(MALFORMED, "KEY_UNREADABLE")
+    done = untouched("seal", untouched.evidence, "--signing-key", tmp_path / "key")
+    assert done.refused(MALFORMED, "KEY_UNREADABLE")
+    done = untouched("seal", untouched.evidence, "--signing-key", f"{untouched.key}.pub")
+    assert done.refused(UNAVAILABLE, "KEY_AGENT")
 
 
 def test_a_wrong_passphrase(untouched: World, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from greenlight.cli.answer import Answer
-from greenlight.cli.surroundings import key_path, new_key_path, new_passphrase
+from greenlight.cli.surroundings import key_missing, key_path, new_key_path, new_passphrase
 from greenlight.cli.values import Values
 from greenlight.services.keys import KeyFile, new_key, read_public
 
@@ -26,7 +26,10 @@ def new(arguments: Values) -> Answer:
 
 def show(arguments: Values) -> Answer:
     """Show the public half of a key."""
-    found = read_public(arguments.file or key_path(arguments))
+    path = arguments.file or key_path(arguments)
+    if path is None:
+        raise key_missing()
+    found = read_public(path)
     return Answer(found.to_dict(), _lines(found))
 
 
