@@ -24,7 +24,7 @@ _BATCH_FILES: Final = 256  # that one worker reads at a time
 _BATCH_BYTES: Final = 8 * 1024 * 1024
 _MAX_SIZED: Final = 1024  # files whose sizes are asked first: more are many small ones
 
-Read = tuple[str, FileFact, bytes | None]
+Read = tuple[str, int, bytes, bytes, bytes | None]  # path, a fact's three, and bytes if wanted
 
 
 def read_facts(
@@ -49,9 +49,9 @@ def read_facts(
     kept: dict[str, bytes] = {}
     size = 0
     for batch in fork_map(work, _batches(objects, names)):
-        for path, fact, data in batch:
-            facts[path] = fact
-            size += fact.size
+        for path, length, sha256, blob, data in batch:
+            facts[path] = FileFact(length, sha256, blob)
+            size += length
             if data is not None:
                 kept[path] = data
         if size > MAX_PACKET_BYTES:
@@ -111,5 +111,4 @@ def _hashed(
     name = hashers[-1].digest().hex()
     if name != oid:
         raise StoreError(Code.STORE_DAMAGED, f"object {oid} holds what hashes to {name}")
-    fact = FileFact(size, sha256.digest(), blob.digest())
-    return path, fact, b"".join(kept) if keep else None
+    return path, size, sha256.digest(), blob.digest(), b"".join(kept) if keep else None

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import NamedTuple
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError, UsageError
@@ -54,8 +55,7 @@ _AUTHOR = re.compile(_IDENTITY)
 _TRAILER = re.compile(r"([A-Z][A-Za-z]*(?:-[A-Z][A-Za-z]*)*): ([^\n]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeEntry(NamedTuple):
     """One line of a tree.
 
     Attributes:

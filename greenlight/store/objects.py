@@ -257,10 +257,11 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             StoreError: As ``read``.
         """
         require_oid(oid, self.object_format)
-        if self._packs.holds(oid) or not self._path(oid).exists():
+        found = self._packs.likely(oid, max_bytes)
+        if found is None and not self._path(oid).exists():
             found = self._packs.stream(oid, max_bytes)
-            if found is not None:
-                return found
+        if found is not None:
+            return found
         # Loose, or a delta: both are small where greenlight wrote, and read whole.
         kind, body = self.read(oid, max_bytes=max_bytes)
         return kind, len(body), iter((body,))

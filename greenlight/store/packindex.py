@@ -18,7 +18,7 @@ import os
 import struct
 from array import array
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -40,7 +40,8 @@ _DELTAS = (6, 7)  # by offset, by name
 _FANOUT_END = len(INDEX_MAGIC) + 256 * 4
 _HELD_BYTES = 2**20  # some 20,000 objects; what is larger was made by a gc, and there are few
 _CHUNK_BYTES = 64 * 1024
-_FIRST_BYTES = 4 * 1024  # read at once for an object: most are whole in it
+_FIRST_BYTES = 8 * 1024  # read at once for an object: most are whole in it
+_FIRST_INFLATED = 4 * _FIRST_BYTES  # tried at once: text shrinks to a fourth
 _PIECE_BYTES = 256 * 1024  # of a large object, inflated at a time
 _MAX_SHIFT = 63  # of a size; what declares more is no object of this world
 
@@ -261,8 +262,16 @@ class Pack:
             return None
         if number not in KINDS:
             raise self._damaged(f"{oid} has the unknown type {number}")
-        require_size(oid, KINDS[number], size, max_bytes)
-        return KINDS[number], size, self._inflate(data[start:], offset + len(data), oid, size)
+        kind = KINDS[number]
+        require_size(oid, kind, size, max_bytes)
+        if size <= _FIRST_INFLATED:
+            # Most objects are whole in what was read: one call, and no generator.
+            with suppress(IsalError):  # type: ignore[arg-type]  # the stub calls it no exception
+                stream = isal_zlib.decompressobj()
+                body = stream.decompress(data[start:], size + 1)
+                if stream.eof and len(body) == size:
+                    return kind, size, iter((body,) if body else ())
+        return kind, size, self._inflate(data[start:], offset + len(data), oid, size)
 
     def _end(self) -> int:
         """Open the pack where it is not, and return where its entries end."""

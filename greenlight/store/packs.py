@@ -101,6 +101,20 @@ class Packs(AbstractContextManager["Packs"]):
         """
         return self._find(oid, lambda pack, offset: pack.stream(oid, offset, max_bytes))
 
+    def likely(self, oid: str, max_bytes: int) -> tuple[str, int, Iterator[bytes]] | None:
+        """Return what ``stream`` would, where the pack that served last has the object whole."""
+        if not self._packs:
+            return None
+        try:
+            pack = self._packs[0]
+            if pack.loaded or self._multi is None:
+                offset = pack.find(oid)
+                return None if offset is None else pack.stream(oid, offset, max_bytes)
+            named = self._in_multipack(oid)
+            return None if named is None else named[0].stream(oid, named[1], max_bytes)
+        except (FileNotFoundError, StoreError):
+            return None  # whoever reads looks everywhere, and says what is wrong
+
     def holds(self, oid: str) -> bool:
         """Report whether a pack that served before has an object: most that is read lies there."""
         try:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from greenlight.codes import Code
+from greenlight.primitives import packet_path
 from greenlight.primitives.packet_path import (
     MAX_DEPTH,
     MAX_PATH_BYTES,
@@ -203,3 +204,25 @@ def test_ten_thousand_paths_are_quick():
     assert all(path_problem(path) is None for path in paths)
     assert collisions(paths) == []
     assert time.perf_counter() - started < 2
+
+
+@given(
+    st.text("abcCOoNnPpRrLlTtUuXx019._-/~ :$\u212a\u017f\u0131é", max_size=24)
+    | st.lists(
+        st.sampled_from(
+            ["con", "CON.txt", "com1", "com10", "lpt9.x", "nul", "nul-", "aux.", "a.b.c", ".git"]
+        ),
+        max_size=30,
+    ).map("/".join)
+)
+def test_plain_paths_are_found_plain_by_the_rules(path):
+    """The short way and the rules say the same of every path."""
+    assert packet_path.path_problem(path) == packet_path._first_problem(path)  # noqa: SLF001
+
+
+def test_plain_paths_have_their_limits():
+    """What is plain may still be too long, or too deep."""
+    assert path_problem("a" * MAX_SEGMENT_BYTES) is None
+    assert path_problem("a" * (MAX_SEGMENT_BYTES + 1)) is Code.PATH_TOO_LONG
+    assert path_problem("/".join("a" * MAX_DEPTH)) is None
+    assert path_problem("/".join("a" * (MAX_DEPTH + 1))) is Code.PATH_TOO_DEEP
