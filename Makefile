@@ -47,12 +47,8 @@ vectors: .venv ## regenerate tests/vectors; fails on a difference to what is com
 	$(PYTHON) tools/make_vectors.py
 	git diff --exit-code -- tests/vectors
 
-bench: .venv ## whole processes beside in-toto, git, sha256sum and bagit: prints ratios
-	$(PYTHON) -m benchmarks w1 --runs 15
-	$(PYTHON) -m benchmarks w2 --runs 5
-	$(PYTHON) -m benchmarks w3 --runs 3
-	$(PYTHON) -m benchmarks w4 --runs 3
-	$(PYTHON) -m benchmarks startup --runs 15
+bench: .venv ## half an hour: whole processes beside those of others, ratios, docs/benchmarks.svg
+	$(PYTHON) -m benchmarks all --json docs/benchmarks.json --svg docs/benchmarks.svg
 
 long: .venv ## hours: every bit of a packet flipped, every property with many examples
 	$(PYTHON) -m tools.long_flips

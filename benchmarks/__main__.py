@@ -1,4 +1,4 @@
-"""The one command: `python -m benchmarks w1|w2|w3|w4|startup [--runs N] [--json FILE]`."""
+"""The one command: `python -m benchmarks WORKLOAD... [--runs N] [--json FILE] [--svg FILE]`."""
 
 from __future__ import annotations
 
@@ -6,55 +6,101 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.bulk import bulk_pairs
-from benchmarks.paired import HEADER, measure
+from benchmarks.paired import HEADER, Pair, Result, measure
+from benchmarks.picture import draw
+from benchmarks.targets import MAX_MIB, TARGETS
 from benchmarks.tools import Bench, versions
 from benchmarks.w1 import seal_pairs, startup_pairs, verify_pairs
-from benchmarks.workloads import make_w1, make_w2, make_w3, make_w4
+from benchmarks.w5 import grown_pairs
+from benchmarks.workloads import make_w1, make_w2, make_w3, make_w4, make_w5
 
-_MAKERS = {"w2": make_w2, "w3": make_w3, "w4": make_w4}
+Make = Callable[[Path], tuple[int, int]]
+Pairs = Callable[[Bench], list[Pair]]
+
+
+def _w1_pairs(bench: Bench) -> list[Pair]:
+    return [*startup_pairs(bench), *seal_pairs(bench), *verify_pairs(bench)]
+
+
+# How a workload is made, what is compared, and how often where nobody says: large ones less.
+WORKLOADS: Final[dict[str, tuple[Make, Pairs, int]]] = {
+    "startup": (make_w1, startup_pairs, 11),
+    "w1": (make_w1, _w1_pairs, 11),
+    "w2": (make_w2, bulk_pairs, 5),
+    "w3": (make_w3, bulk_pairs, 2),
+    "w4": (make_w4, bulk_pairs, 1),
+    "w5": (make_w5, grown_pairs, 1),
+}
 
 
 def main() -> None:
     """Measure, and print medians and ratios; below 1 greenlight is the faster one."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "what", choices=["w1", "w2", "w3", "w4", "startup"], help="w1 includes startup"
-    )
-    parser.add_argument("--runs", type=int, default=11, help="pairs of runs (default 11)")
+    parser.add_argument("what", choices=[*WORKLOADS, "all"], nargs="+", help="all: w1 to w5")
+    parser.add_argument("--runs", type=int, help="pairs of runs (default: 11 for w1, 1 for w5)")
     parser.add_argument("--json", type=Path, help="write every single time there")
+    parser.add_argument("--svg", type=Path, help="draw the ratios there")
     arguments = parser.parse_args()
-    if arguments.runs < 1:
+    if arguments.runs is not None and arguments.runs < 1:
         parser.error("--runs needs a number from 1 on")
+    names = [*WORKLOADS][1:] if "all" in arguments.what else arguments.what
+    print(" ".join(f"{name}={value!r}" for name, value in versions().items()))
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        rows += _measure(name, arguments.runs or WORKLOADS[name][2])
+        document = {"date": _today(), "versions": versions(), "results": rows}
+        if arguments.json:  # after each workload: an hour's work is not lost at its end
+            arguments.json.write_text(_document(document), encoding="utf-8")
+    _summary(rows)
+    if arguments.svg:
+        caption = f"{_today()}, {os.cpu_count()} cores; {versions()['git']}"
+        asked = [row for row in rows if row["target_percent"] is not None]
+        arguments.svg.write_text(draw(asked, caption), encoding="utf-8")
 
+
+def _measure(name: str, runs: int) -> list[dict[str, Any]]:
+    make, pairs_of, _ = WORKLOADS[name]
+    results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="greenlight-bench-") as scratch:
         root = Path(scratch)
-        bench = Bench(root / "home", root / "w1")
-        make = _MAKERS.get(arguments.what, make_w1)
+        bench = Bench(root / "home", root / "work")
         files, size = make(bench.work)
-        print(" ".join(f"{name}={value!r}" for name, value in versions().items()))
-        name = arguments.what.upper()
         print(
-            f"{os.cpu_count()} cores; {name}: {files} files, {size} bytes; {arguments.runs} pairs"
+            f"\n{name.upper()}: {files} files, {size} bytes; {os.cpu_count()} cores, {runs} pairs"
         )
         bench.make_keys()
-        pairs = bulk_pairs(bench) if arguments.what in _MAKERS else startup_pairs(bench)
-        if arguments.what == "w1":
-            pairs += seal_pairs(bench) + verify_pairs(bench)
-        print(f"\n{HEADER}")
-        results = []
+        pairs = pairs_of(bench)
+        print(HEADER)
         for index, pair in enumerate(pairs):
-            results.append(measure(pair, root / str(index), arguments.runs))
-            print(results[-1].row(), flush=True)
-    print("\nratio: median of ours/peer over the pairs. Not like for like:")
+            result = measure(pair, root / str(index), runs)
+            result.target = TARGETS.get((name, pair.job, pair.peer.name))
+            results.append(result)
+            print(result.row(), flush=True)
+    print("Not like for like:")
     for pair in pairs:
         print(f"- {pair.job}, {pair.peer.name}: {pair.differs}")
-    if arguments.json:
-        document = {"versions": versions(), "results": [result.as_json() for result in results]}
-        arguments.json.write_text(_document(document), encoding="utf-8")
+    return [{"workload": name, **result.as_json()} for result in results]
+
+
+def _summary(rows: list[dict[str, Any]]) -> None:
+    asked = [row for row in rows if row["target_percent"] is not None]
+    reached = [row for row in asked if row["ratio_median_percent"] <= row["target_percent"]]
+    print(f"\nratio: median of ours/other over the pairs; {len(reached)} of {len(asked)} as asked")
+    for name, most in MAX_MIB.items():
+        peaks = [row["peak_kib"] >> 10 for row in rows if row["workload"] == name]
+        if peaks:
+            word = "reached" if max(peaks) <= most else "missed"
+            print(f"memory of {name.upper()}: {max(peaks)} MiB, to be at most {most}: {word}")
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _document(value: Any) -> str:

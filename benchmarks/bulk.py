@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from benchmarks.backups import backup_pairs
 from benchmarks.paired import Command, Pair, Side
 from benchmarks.tools import Bench
 
@@ -28,11 +29,13 @@ _EACH_VERIFIED = (
 def bulk_pairs(bench: Bench) -> list[Pair]:
     """Pair sealing and verifying of every folder in the workload with what people have."""
     folders = sorted(path.name for path in bench.work.iterdir())
-    return [*_seal_pairs(bench, folders), *_verify_pairs(bench, folders)]
+    sealing, verifying = _seal_pairs(bench, folders), _verify_pairs(bench, folders)
+    backups = backup_pairs(bench, bench.home / "store", sealing[0].ours, folders)
+    return [*sealing, *verifying, *backups]
 
 
 def _seal_pairs(bench: Bench, folders: list[str]) -> list[Pair]:
-    template = _empty_store(bench, bench.home / "empty-store")
+    template = empty_store(bench, bench.home / "empty-store")
 
     def greenlight(folder: Path) -> Command:
         store = Path(shutil.copytree(template, folder / "store", symlinks=True))
@@ -72,7 +75,7 @@ def _seal_pairs(bench: Bench, folders: list[str]) -> list[Pair]:
 
 
 def _verify_pairs(bench: Bench, folders: list[str]) -> list[Pair]:
-    store = _empty_store(bench, bench.home / "store")
+    store = empty_store(bench, bench.home / "store")
     bench.run(bench.work, "greenlight", "seal", "--store", str(store), *folders)
     env = {**bench.env, "GIT_DIR": str(bench.home / "git"), "GIT_WORK_TREE": str(bench.work)}
     _run(Command(("sh", "-c", _EACH_COMMITTED), bench.work, env))
@@ -119,7 +122,8 @@ def _run(command: Command) -> None:
     subprocess.run(command.argv, cwd=command.cwd, env=command.env, capture_output=True, check=True)
 
 
-def _empty_store(bench: Bench, folder: Path) -> Path:
+def empty_store(bench: Bench, folder: Path) -> Path:
+    """Make a repository with a store in it, and return its folder."""
     folder.mkdir()
     bench.run(folder, "git", "init", "-q")
     bench.run(folder, "greenlight", "init")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -64,11 +65,18 @@ class Pair:
 
 @dataclass(slots=True)
 class Result:
-    """The seconds of all runs of a pair."""
+    """The seconds of all runs of a pair, and the most memory that one of ours had.
+
+    Attributes:
+        peak_kib: KiB of the largest process on our side.
+        target: What the ratio is to be at most; None where there is no such thing.
+    """
 
     pair: Pair
     ours: list[float] = field(default_factory=list)
     peer: list[float] = field(default_factory=list)
+    peak_kib: int = 0
+    target: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -77,11 +85,24 @@ class Result:
     def row(self) -> str:
         """Return one line of the table."""
         ratios = self.ratios
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
         return (
-            f"{self.pair.job:7} {self.pair.peer.name:34} {median(self.ours) * 1000:8.1f}"
-            f" {median(self.peer) * 1000:8.1f}   {median(ratios):5.2f}"
-            f"   {min(ratios):.2f} to {max(ratios):.2f}"
+            f"{self.pair.job:7} {self.pair.peer.name:34} {median(self.ours) * 1000:9.1f}"
+            f" {median(self.peer) * 1000:9.1f}  {median(ratios):6.3f}"
+            f"  {spread:15} {self.verdict:16} {self.peak_kib >> 10:4}"
         )
+
+    @property
+    def is_reached(self) -> bool | None:
+        """Whether the median is as low as it is to be; None where nothing is asked."""
+        return None if self.target is None else median(self.ratios) <= self.target
+
+    @property
+    def verdict(self) -> str:
+        """What is asked for, and whether that is so."""
+        if self.target is None:
+            return "-"
+        return f"{self.target:g} {'reached' if self.is_reached else 'missed'}"
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it, in microseconds."""
@@ -93,42 +114,53 @@ class Result:
             "ours_us": [round(seconds * 1_000_000) for seconds in self.ours],
             "peer_us": [round(seconds * 1_000_000) for seconds in self.peer],
             "ratio_median_percent": round(100 * median(self.ratios)),
+            "target_percent": None if self.target is None else round(100 * self.target),
+            "peak_kib": self.peak_kib,
         }
 
 
-HEADER = f"{'job':7} {'peer':34} {'ours ms':>8} {'peer ms':>8}   ratio   from to"
+HEADER = (
+    f"{'job':7} {'peer':34} {'ours ms':>9} {'peer ms':>9}   ratio  {'from to':15}"
+    f" {'target':16}  MiB"
+)
 
 
 def measure(pair: Pair, scratch: Path, runs: int) -> Result:
     """Run a pair ``runs`` times, after one run each that only warms the caches."""
     result = Result(pair)
     for run in range(runs + 1):
-        ours, peer = (
-            _seconds(side, scratch / f"{pair.job}-{run}-{half}")
+        (ours, peak_kib), (peer, _) = (
+            _timed(side, scratch / f"{pair.job}-{run}-{half}")
             for half, side in (("a", pair.ours), ("b", pair.peer))
         )
+        result.peak_kib = max(result.peak_kib, peak_kib)
         if run:
             result.ours.append(ours)
             result.peer.append(peer)
     return result
 
 
-def _seconds(side: Side, folder: Path) -> float:
+def _timed(side: Side, folder: Path) -> tuple[float, int]:
+    """Return the seconds of a process, and the KiB of its largest process."""
     folder.mkdir(parents=True)
     command = side.prepare(folder)
     os.sync()  # what preparing wrote must not be on the bill of whoever syncs first
-    start = time.perf_counter()
-    done = subprocess.run(
-        command.argv,
-        cwd=command.cwd,
-        env=command.env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        words = (done.stderr or done.stdout).decode(errors="replace").strip()
-        msg = f"{side.name} failed with {done.returncode}: {' '.join(command.argv)}\n{words}"
-        raise SystemExit(msg)
-    return seconds
+    with tempfile.TemporaryFile() as said:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            command.argv,
+            cwd=command.cwd,
+            env=command.env,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()[-4000:]
+            argv = " ".join(command.argv)[:400]
+            raise SystemExit(f"{side.name} failed with {process.returncode}: {argv}\n{words}")
+    return seconds, usage.ru_maxrss

@@ -37,6 +37,7 @@ class Bench:
             "PATH": f"{BIN}:/usr/local/bin:/usr/bin:/bin",
             "LC_ALL": "C.UTF-8",
             "GIT_CONFIG_NOSYSTEM": "1",
+            "GREENLIGHT_NO_MAINTAIN": "1",  # nothing may run on beside what is timed
         }
 
     def command(self, cwd: Path, *argv: str) -> Command:
@@ -44,9 +45,11 @@ class Bench:
 
     def run(self, cwd: Path, *argv: str) -> str:
         """Run a step of preparation; return what it printed."""
-        done = subprocess.run(
-            argv, cwd=cwd, env=self.env, capture_output=True, text=True, check=False
-        )
+        return self.run_in(cwd, self.env, *argv)
+
+    def run_in(self, cwd: Path, env: dict[str, str], *argv: str) -> str:
+        """Run a step of preparation in an environment of its own."""
+        done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             msg = f"cannot prepare: {' '.join(argv)}\n{done.stderr or done.stdout}"
             raise SystemExit(msg)
@@ -80,6 +83,8 @@ def versions() -> dict[str, str]:
     first = {
         "git": ["git", "--version"],
         "openssh": ["ssh", "-V"],
+        "restic": ["restic", "version"],
+        "borg": ["borg", "--version"],
     }
     found = {
         "python": platform.python_version(),
@@ -89,6 +94,8 @@ def versions() -> dict[str, str]:
     for name in ("greenlight", "dulwich", "in-toto", "securesystemslib", "bagit"):
         found[name] = version(name)
     for name, argv in first.items():
+        if shutil.which(argv[0]) is None:
+            continue
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
         found[name] = (done.stdout or done.stderr).strip()
     return found

@@ -65,6 +65,11 @@ def make_w4(root: Path, *, packets: int = 1000) -> tuple[int, int]:
     return packets * W1_FILES, total
 
 
+def make_w5(root: Path, *, packets: int = 10_000) -> tuple[int, int]:
+    """Write W5, ten times the packets of W4."""
+    return make_w4(root, packets=packets)
+
+
 def _lines(random: Random, size: int) -> bytes:
     """Return whole lines, at least ``size`` bytes of them."""
     out = bytearray()

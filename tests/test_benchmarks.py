@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from benchmarks.bulk import bulk_pairs
 from benchmarks.paired import Command, Pair, Result, Side, measure
+from benchmarks.picture import draw
+from benchmarks.targets import TARGETS
 from benchmarks.tools import Bench
+from benchmarks.w5 import grown_pairs
 from benchmarks.workloads import make_w1, make_w2, make_w3, make_w4
 from tests.tools import need
 
@@ -54,7 +58,7 @@ def test_a_command_that_fails_ends_the_benchmark(tmp_path: Path) -> None:
         measure(pair, tmp_path, runs=1)
 
 
-@pytest.mark.parametrize("what", ["w2", "w3", "w4"])
+@pytest.mark.parametrize("what", ["w2", "w3", "w4", "w5"])
 def test_every_pair_of_the_larger_workloads_runs(tmp_path: Path, what: str) -> None:
     """At a tiny size, each command does what it is timed for."""
     for program in ("git", "openssl", "ssh-keygen", "sha256sum"):
@@ -65,9 +69,45 @@ def test_every_pair_of_the_larger_workloads_runs(tmp_path: Path, what: str) -> N
     elif what == "w3":
         files, size = make_w3(bench.work, file_bytes=1000)
     else:
-        files, size = make_w4(bench.work, packets=3)
+        files, size = make_w4(bench.work, packets=3 if what == "w4" else 120)
     found = [path for path in bench.work.rglob("*") if path.is_file()]
     assert (files, size) == (len(found), sum(path.stat().st_size for path in found))
     bench.make_keys()
-    for number, pair in enumerate(bulk_pairs(bench)):
+    pairs = grown_pairs(bench) if what == "w5" else bulk_pairs(bench)
+    for number, pair in enumerate(pairs):
         assert len(measure(pair, tmp_path / str(number), runs=1).ratios) == 1
+
+
+def test_a_target_is_reached_or_missed(tmp_path: Path) -> None:
+    """The table says what was asked for beside what was found, and the memory of ours."""
+    pair = Pair("seal", _side("a", "x = bytes(30 << 20)"), _side("b", "pass"), "")
+    result = measure(pair, tmp_path, runs=1)
+    assert 30 * 1024 < result.peak_kib < 300 * 1024
+    result.ours, result.peer, result.target = [1.0], [2.0], 0.5
+    assert "0.5 reached" in result.row()
+    result.target = 0.4
+    assert "0.4 missed" in result.row()
+    result.target = None
+    assert result.is_reached is None
+
+
+def test_the_picture_is_the_same_for_the_same_results() -> None:
+    """A bar for each, green or not, as well-formed XML without anything that changes."""
+    row = {"workload": "w1", "job": "seal", "peer": "a && b <c>", "ratio_median_percent": 50}
+    rows = [
+        row | {"target_percent": 40},
+        row | {"target_percent": 60},
+        row | {"target_percent": None},
+    ]
+    drawn = draw(rows, "2026, 2 cores")
+    assert drawn == draw(rows, "2026, 2 cores")
+    root = ET.fromstring(drawn)  # noqa: S314 - our own
+    assert len([each for each in root.iter() if each.tag.endswith("rect")]) == 1 + len(rows)
+    assert drawn.count("#2a9d5c") == 1
+    assert drawn.count("#d1782a") == 1
+
+
+def test_every_target_is_of_a_pair_that_is_measured() -> None:
+    """What the issue asks for: each row of it, by the name of its peer."""
+    assert {name for name, _, _ in TARGETS} == {"w1", "w2", "w3", "w4", "w5"}
+    assert len(TARGETS) == 17
