@@ -48,7 +48,8 @@ vectors: .venv ## regenerate tests/vectors; fails on a difference to what is com
 	git diff --exit-code -- tests/vectors
 
 bench: .venv ## half an hour: whole processes beside those of others, ratios, docs/benchmarks.svg
-	$(PYTHON) -m benchmarks all --json docs/benchmarks.json --svg docs/benchmarks.svg
+	$(PYTHON) -m benchmarks all --json docs/benchmarks.json --svg docs/benchmarks.svg \
+		--page docs/benchmarks.md
 
 long: .venv ## hours: every bit of a packet flipped, every property with many examples
 	$(PYTHON) -m tools.long_flips

@@ -7,11 +7,14 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.bulk import bulk_pairs
+from benchmarks.page import with_table
 from benchmarks.paired import HEADER, Pair, Result, measure
 from benchmarks.picture import draw
 from benchmarks.targets import MAX_MIB, TARGETS
@@ -44,24 +47,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", choices=[*WORKLOADS, "all"], nargs="+", help="all: w1 to w5")
     parser.add_argument("--runs", type=int, help="pairs of runs (default: 11 for w1, 1 for w5)")
-    parser.add_argument("--json", type=Path, help="write every single time there")
+    parser.add_argument(
+        "--json", type=Path, help="write every single time there; other workloads in it stay"
+    )
     parser.add_argument("--svg", type=Path, help="draw the ratios there")
+    parser.add_argument("--page", type=Path, help="put the table between the marks of this page")
     arguments = parser.parse_args()
     if arguments.runs is not None and arguments.runs < 1:
         parser.error("--runs needs a number from 1 on")
     names = [*WORKLOADS][1:] if "all" in arguments.what else arguments.what
     print(" ".join(f"{name}={value!r}" for name, value in versions().items()))
-    rows: list[dict[str, Any]] = []
+    rows = _earlier(arguments.json, without=names)
     for name in names:
         rows += _measure(name, arguments.runs or WORKLOADS[name][2])
-        document = {"date": _today(), "versions": versions(), "results": rows}
+        rows.sort(key=lambda row: row["workload"])
         if arguments.json:  # after each workload: an hour's work is not lost at its end
+            document = {"versions": versions(), "results": rows}
             arguments.json.write_text(_document(document), encoding="utf-8")
     _summary(rows)
     if arguments.svg:
-        caption = f"{_today()}, {os.cpu_count()} cores; {versions()['git']}"
+        dates = sorted({row["date"] for row in rows})
+        days = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+        caption = f"{days}, {os.cpu_count()} cores; {versions()['git']}"
         asked = [row for row in rows if row["target_percent"] is not None]
         arguments.svg.write_text(draw(asked, caption), encoding="utf-8")
+    if arguments.page:
+        text = arguments.page.read_text(encoding="utf-8")
+        arguments.page.write_text(with_table(text, rows, versions()), encoding="utf-8")
 
 
 def _measure(name: str, runs: int) -> list[dict[str, Any]]:
@@ -70,7 +82,7 @@ def _measure(name: str, runs: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="greenlight-bench-") as scratch:
         root = Path(scratch)
         bench = Bench(root / "home", root / "work")
-        files, size = make(bench.work)
+        files, size = _make_apart(make, bench.work)
         print(
             f"\n{name.upper()}: {files} files, {size} bytes; {os.cpu_count()} cores, {runs} pairs"
         )
@@ -85,7 +97,21 @@ def _measure(name: str, runs: int) -> list[dict[str, Any]]:
     print("Not like for like:")
     for pair in pairs:
         print(f"- {pair.job}, {pair.peer.name}: {pair.differs}")
-    return [{"workload": name, **result.as_json()} for result in results]
+    return [{"workload": name, "date": _today(), **result.as_json()} for result in results]
+
+
+def _earlier(file: Path | None, *, without: list[str]) -> list[dict[str, Any]]:
+    """Return what the file has of other workloads: each row says when it was measured."""
+    if file is None or not file.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return [row for row in rows if row["workload"] not in without]
+
+
+def _make_apart(make: Make, folder: Path) -> tuple[int, int]:
+    """Make a workload in another process: what is started later counts our memory as its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(make, folder).result()
 
 
 def _summary(rows: list[dict[str, Any]]) -> None:

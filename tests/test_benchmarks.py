@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchmarks import paired
 from benchmarks.bulk import bulk_pairs
 from benchmarks.paired import Command, Pair, Result, Side, measure
 from benchmarks.picture import draw
@@ -17,6 +18,11 @@ from benchmarks.tools import Bench
 from benchmarks.w5 import grown_pairs
 from benchmarks.workloads import make_w1, make_w2, make_w3, make_w4
 from tests.tools import need
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paired, "SETTLE_SECONDS", 0.0)
 
 
 def _side(name: str, code: str) -> Side:

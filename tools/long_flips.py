@@ -3,8 +3,9 @@
 ``python -m tools.long_flips [--whole N]`` takes minutes on two cores and prints the table
 of ``docs/long-runs.md``.  Every bit of ``packet/``, of ``seal/`` and of the ledger's records
 is flipped, one at a time.  Of the bits of ``packet/`` each is looked for by bytes alone
-(paths, manifest, seal, identity, script), and each N-th by the whole verification too.
-The exit code is 1 where a flip was not found.
+(paths, manifest, seal, identity, script), and each N-th by the whole verification too.  Then
+the files of a store that holds the packet, packed and loose, each N-th bit: a flip is missed
+there if another packet is read, and verifies.  The exit code is 1 where a flip was not found.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from tests.flipping import (
     packet_flips,
     records,
 )
+from tests.stored import FORMS, stored
 from tests.vector_reader import below, files_of
 
 CHUNK = 512  # bytes of one file that one process takes at a time
@@ -90,6 +92,16 @@ def in_records(job: Job) -> int:
     return missed
 
 
+def in_store(job: Job) -> int:
+    """Count the flips in a file of a store that make another packet, which verifies."""
+    form, _, name = job.name.partition(":")
+    here = stored(form)
+    data = here.files[name]
+    return sum(
+        here.outcome(name, flip(data, offset, bit)) == "missed" for offset, bit in _stepped(job)
+    )
+
+
 def _stepped(job: Job) -> list[tuple[int, int]]:
     """Return the (byte, bit) pairs of a stretch that are to be flipped."""
     pairs = ((offset, bit) for offset in job.offsets for bit in BITS)
@@ -101,14 +113,20 @@ WORK: dict[str, Callable[[Job], int]] = {
     "packet/, by all of it": by_all,
     "seal/": in_seal,
     "records of the ledger": in_records,
+    "packed in a store": in_store,
+    "loose in a store": in_store,
 }
 
 
-def jobs(whole: int) -> list[Job]:
+def jobs(whole: int, inside: int) -> list[Job]:
     """Return all stretches, of every row."""
     packet, seal = (below(files_of(GOOD), name) for name in ("packet", "seal"))
     numbered = {str(index): raw for index, raw in enumerate(records())}
-    rows = zip(WORK, (packet, packet, seal, numbered), (1, whole, 1, 1), strict=True)
+    packed, loose = (
+        {f"{form}:{name}": data for name, data in stored(form).files.items()} for form in FORMS
+    )
+    files = (packet, packet, seal, numbered, packed, loose)
+    rows = zip(WORK, files, (1, whole, 1, 1, inside, inside), strict=True)
     return [
         Job(what, name, range(start, min(start + CHUNK, len(data))), step)
         for what, files, step in rows
@@ -128,13 +146,14 @@ def main() -> int:
     """Flip everything and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tools.long_flips", description=__doc__)
     parser.add_argument("--whole", type=int, default=67, metavar="N", help="by default each 67th")
+    parser.add_argument("--inside", type=int, default=13, metavar="N", help="by default each 13th")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     flips, missed = Counter[str](), Counter[str]()
     seconds = dict.fromkeys(WORK, 0.0)
     began = time.perf_counter()
     with ProcessPoolExecutor(given.jobs) as pool:
-        for what, count, wrong, took in pool.map(run, jobs(given.whole)):
+        for what, count, wrong, took in pool.map(run, jobs(given.whole, given.inside)):
             flips[what] += count
             missed[what] += wrong
             seconds[what] += took

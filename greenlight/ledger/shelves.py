@@ -8,6 +8,7 @@ the packet that it leads to is verified by its bytes.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
@@ -33,6 +34,17 @@ CREATE INDEX IF NOT EXISTS by_packet ON shelved (packet);
 CREATE INDEX IF NOT EXISTS by_run ON shelved (run);
 CREATE INDEX IF NOT EXISTS by_commit ON shelved (packet_commit);
 """
+# A look into each index: of one condition with OR, the order would make a walk of the whole table.
+_FIND = """
+WITH found (ref, place) AS (
+    SELECT ref, place FROM shelved WHERE tree >= ? AND tree < ?
+    UNION SELECT ref, place FROM shelved WHERE packet >= ? AND packet < ?
+    UNION SELECT ref, place FROM shelved WHERE run >= ? AND run < ?
+    UNION SELECT ref, place FROM shelved WHERE packet_commit >= ? AND packet_commit < ?
+)
+SELECT tree, packet, packet_commit FROM found JOIN shelved USING (ref, place)
+ORDER BY ref DESC, place DESC
+"""
 _END = chr(0x10FFFF)  # after every character that can follow a prefix
 
 
@@ -57,19 +69,27 @@ def find_shelved(store: Store, prefix: str) -> Shelved:
     Raises:
         StoreError: A ref cannot be read.
     """
-    tree = prefix if prefix.startswith("sha256:") else f"sha256:{prefix}"
+    return find_each(store, [prefix])[0]
+
+
+def find_each(store: Store, prefixes: Sequence[str]) -> list[Shelved]:
+    """Return what ``find_shelved`` would for each of these, from one look at the shelves.
+
+    Raises:
+        StoreError: A ref cannot be read.
+    """
     path = store.own_dir / "shelves.sqlite"
     for _ in range(2):
         with suppress(sqlite3.Error):
-            return _find(store, str(path), prefix, tree)
+            return _find(store, str(path), prefixes)
         with suppress(OSError, StoreError):
             path.unlink(missing_ok=True)  # damaged: it holds nothing that cannot be read again
             store.make_own_dir()
     # Nothing can be written here, as in an archive mounted to be read: answer all the same.
-    return _find(store, ":memory:", prefix, tree)
+    return _find(store, ":memory:", prefixes)
 
 
-def _find(store: Store, path: str, prefix: str, tree: str) -> Shelved:
+def _find(store: Store, path: str, prefixes: Sequence[str]) -> list[Shelved]:
     with closing(sqlite3.connect(path, timeout=5.0)) as base:
         base.execute("PRAGMA synchronous = OFF")  # what a power cut tears is built again
         base.executescript(_SCHEMA)
@@ -77,13 +97,12 @@ def _find(store: Store, path: str, prefix: str, tree: str) -> Shelved:
             # One reader at a time brings it up to date.
             base.execute("BEGIN IMMEDIATE")
             problems = _refresh(store, base)
-        rows = base.execute(
-            "SELECT tree, packet, packet_commit FROM shelved WHERE (tree >= ? AND tree < ?)"
-            " OR (packet >= ? AND packet < ?) OR (run >= ? AND run < ?)"
-            " OR (packet_commit >= ? AND packet_commit < ?) ORDER BY ref DESC, place DESC",
-            (tree, tree + _END, *3 * (prefix, prefix + _END)),
-        )
-        return Shelved(tuple(ShelfEntry(*row) for row in rows), tuple(problems))
+        found = []
+        for prefix in prefixes:
+            tree = prefix if prefix.startswith("sha256:") else f"sha256:{prefix}"
+            rows = base.execute(_FIND, (tree, tree + _END, *3 * (prefix, prefix + _END)))
+            found.append(Shelved(tuple(ShelfEntry(*row) for row in rows), tuple(problems)))
+        return found
 
 
 def _refresh(store: Store, base: sqlite3.Connection) -> list[Finding]:

@@ -20,7 +20,7 @@ from greenlight.errors import GreenlightError, MalformedError, UsageError
 from greenlight.execution.forked import fork_map
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import Ledger, contains_head, read_records
-from greenlight.ledger.shelves import find_shelved
+from greenlight.ledger.shelves import find_each
 from greenlight.model.entry import decode_entry
 from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
@@ -502,10 +502,9 @@ def _sealed_since(store: Store, ledger: Ledger, first: int) -> Iterator[tuple[in
 
 def _shelved_of(store: Store, recorded: list[tuple[int, PacketSealed]]) -> Iterator[str]:
     """Yield the newest packet commit that a shelf names for each tree."""
-    for _, sealed in recorded:
-        entries = find_shelved(store, sealed.packet_tree).entries
-        if entries:
-            yield entries[0].commit
+    for found in find_each(store, [sealed.packet_tree for _, sealed in recorded]):
+        if found.entries:
+            yield found.entries[0].commit
 
 
 def parse_check(text: str) -> tuple[int, bytes]:
