@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,7 +73,9 @@ class Stored:
 @cache
 def stored(form: str, object_format: str = "sha1", name: str = GOOD) -> Stored:
     """Write the packet of a vector into a new store, which the process keeps."""
-    folder = Path(tempfile.mkdtemp(prefix="greenlight-stored-")) / "s.git"
+    made = Path(tempfile.mkdtemp(prefix="greenlight-stored-"))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    folder = made / "s.git"
     files = files_of(name)
     with create_store(folder, object_format=object_format) as store:
         commit = write_packet(
