@@ -80,7 +80,8 @@ _COMMON = (
         "--signing-key",
         "FILE",
         "private key to sign with, or the public half of one in ssh-agent"
-        " (default: $GREENLIGHT_KEY, the key of `keys new`, ~/.ssh/id_ed25519,"
+        " (default: $GREENLIGHT_KEY, the key itself in $GREENLIGHT_SIGNING_KEY,"
+        " that of `keys new`, ~/.ssh/id_ed25519,"
         " the only one in ssh-agent)",
         kind="path",
     ),

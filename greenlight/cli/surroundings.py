@@ -152,7 +152,7 @@ def signer_of(arguments: Values) -> SeedSigner | AgentSigner:
     session = agent()
     if session is None:
         raise key_missing()
-    return session.signer(only_key(session))
+    return AgentSigner(session, only_key(session))
 
 
 def _take_secret() -> bytes | None:
