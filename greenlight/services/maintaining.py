@@ -306,6 +306,9 @@ def _index_all(store: Store, *, without: Collection[Path]) -> bool:
         try:
             write_multipack(folder, packs, store.object_format)
         except FileNotFoundError:  # a gc has just removed one: next time
+            with wrapped(f"remove {folder / NAME}"):
+                (folder / NAME).unlink(missing_ok=True)  # it may name what goes now
+            sync_directory(folder)
             return False
     return True
 

@@ -285,15 +285,25 @@ def test_maintenance(broken: World) -> None:
     done = broken.ok("maintain")
     lines = done.out.splitlines()
     assert lines[0] == "MAINTAINED"
-    assert re.fullmatch(r"  packs    [23] became one, \d+ bytes", lines[2])
+    assert re.fullmatch(r"  packs    [23] became one, \d+ bytes written", lines[2])
     assert lines[-1].startswith("  here     1 packs of greenlight's")
     assert broken.ok("maintain").out.startswith("nothing to pack\n")
     assert broken.ok("verify", "--all").out.count("INTACT") >= 2
-    (broken.repo / ".git" / "greenlight" / "packs" / "x").touch()
     with locked(broken.repo / ".git" / "greenlight" / "maintain"):
         refused = broken("maintain")
     assert refused.refused(69, "STORE_BUSY")
     assert "nothing was done" in refused.err
+
+
+def test_maintenance_of_a_damaged_pack_is_no_success(broken: World) -> None:
+    """The pack is left and named, with an exit code that a script sees."""
+    index = min((broken.repo / ".git" / "objects" / "pack").glob("*.idx"))
+    data = bytearray(index.read_bytes())
+    data[-1] ^= 1
+    index.chmod(0o644)
+    index.write_bytes(data)
+    assert broken("maintain").refused(69, "STORE_DAMAGED")
+    assert index.exists()
 
 
 def test_maintenance_by_itself(broken: World) -> None:
