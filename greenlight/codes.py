@@ -84,6 +84,7 @@ class Code(Enum):
     ARTIFACT_MISSING = (_V, "a document names an artifact that the packet does not hold")
     ARTIFACT_MISMATCH = (_V, "an artifact's bytes are not what a document says of them")
     ARTIFACT_UNLISTED = (_V, "the packet holds an artifact that no document names")
+    ARTIFACT_NOT_WITHHELD = (_V, "the packet holds an output that its lane keeps out of it")
     PREFLIGHT_MISMATCH = (_V, "an input was not what the lane expected, and yet something ran")
     AUTHORITY_MISMATCH = (_V, "the authority lock does not carry what the lane asked for")
     SNAPSHOT_DIFFERS = (_V, "a snapshot's digest is not what the listed files and changes give")
@@ -128,12 +129,14 @@ class Code(Enum):
     RUN_NOT_OPENED = (_V, "the packet's run was not opened in the ledger before it")
     PACKET_MISSING = (_V, "the ledger records a packet whose bytes are not here")
     PACKET_WITHHELD = (_V, "an owner purged the packet's bytes and said why: WITHHELD")
+    PRIVATE_DIFFERS = (_V, "bytes kept apart are not those that the packet withheld")
     PURGE_UNFINISHED = (_V, "bytes of a purged packet are still here, or again")
     SHELF_MALFORMED = (_V, "a shelf holds something that is not a packet commit")
 
     # Rerun
     REPLAY_DIFFERS = (_R, "an outcome of the replay is not what the packet holds")
     REPLAY_NOTHING_EXECUTED = (_R, "nothing was executed, so nothing was replayed")
+    REPLAY_WITHHELD = (_R, "outputs could not be compared: the packet withholds them")
     REPLAY_UNTRUSTED = (_R, "the packet's signer is not trusted, and nothing confines a replay yet")
 
     # Lane files
@@ -184,6 +187,7 @@ class Code(Enum):
     # Packets, keys, grants, store
     PACKET_UNKNOWN = (_F, "no packet of that id, prefix, tree, commit or folder")
     PACKET_AMBIGUOUS = (_F, "the prefix fits more than one packet")
+    PRIVATE_MISSING = (_F, "what a packet withholds is not in this store")
     KEY_MISSING = (_F, "no signing key")
     KEY_UNREADABLE = (_F, "the key file is not an OpenSSH Ed25519 key")
     KEY_AGENT = (_F, "the ssh-agent does not answer, refuses, or signs something else")

@@ -108,8 +108,10 @@ class PacketVector:
         return all({"link", "folder"} & odd.keys() for odd in self.odd)
 
     def write(self, folder: Path) -> Path:
-        """Write it as a folder."""
+        """Write it as a folder, without what is not of the packet."""
         for path, data in self.files.items():
+            if path.startswith("private/"):
+                continue
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)
         for odd in self.odd:
@@ -140,7 +142,8 @@ class PacketVector:
         return Located(self.name, packet, files, below(self.files, "ledger"))
 
     def verify(self, tmp: Path) -> Verdict:
-        return verify_located(self.locate(tmp), self.trust)
+        private = below(self.files, "private")
+        return verify_located(self.locate(tmp), self.trust, private=private or None)
 
 
 # --- stores ----------------------------------------------------------------------
@@ -172,7 +175,9 @@ def put_packet(
 ) -> str:
     """Write a packet commit; ``empty`` names a folder whose files are left out."""
     kept = {
-        path: data for path, data in files.items() if not path.startswith(("ledger/", empty or "/"))
+        path: data
+        for path, data in files.items()
+        if not path.startswith(("ledger/", "private/", empty or "/"))
     }
     top = put_tree(store, kept, modes)
     if empty:

@@ -93,6 +93,12 @@ _TRUST = (
     _option("--allowed-signers", "FILE", "trust these keys, as ssh-keygen reads them", kind="path"),
     _option("--key", "FILE", "trust this public key, or allowed_signers file", kind="path"),
 )
+_PRIVATE = _option(
+    "--private",
+    "DIR",
+    "what it withholds, as `checkout --private` wrote it (default: what the store has)",
+    kind="path",
+)
 _PACKET = _word("packet", "PACKET", PACKET)
 
 DECLARED: Final[dict[str, tuple[Param, ...]]] = {
@@ -148,14 +154,20 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 kind="word",
                 choices=("clean",),
             ),
+            _PRIVATE,
             *_TRUST,
         ),
         "rerun": (
             _PACKET,
             _flag("--unsafe-unconfined", "run a stranger's steps although nothing confines them"),
+            _PRIVATE,
             *_TRUST,
         ),
-        "checkout": (_PACKET, _word("folder", "DIR", "new or empty", kind="path")),
+        "checkout": (
+            _PACKET,
+            _word("folder", "DIR", "new or empty", kind="path"),
+            _option("--private", "DIR", "what it withholds, into this folder", kind="path"),
+        ),
         "maintain": (),
         "purge": (
             _PACKET,

@@ -7,6 +7,7 @@ from greenlight.cli.exit_codes import Exit
 from greenlight.codes import Code
 from greenlight.model.finding import Finding
 from greenlight.model.words import Status
+from greenlight.primitives.text import escape
 from greenlight.services.verifying import Integrity, StoreVerdict, Verdict
 
 
@@ -20,6 +21,10 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     lines.append(f"  ledger      {verdict.state or 'not looked up, or it does not vouch'}")
     lines.append(f"  signer      {verdict.signer or 'unknown'}")
     lines.append(f"  trusted by  {verdict.trusted_by or 'nobody who was asked'}")
+    lines += [
+        f"  {row.retain:<10}  {escape(row.artifact)}, {row.bytes} bytes; here: {row.held}"
+        for row in verdict.retained
+    ]
     return lines + finding_lines(verdict.report.findings)
 
 

@@ -103,6 +103,14 @@ class Undo(StrEnum):
     RUN = "run"
 
 
+class Retain(StrEnum):
+    """What a packet keeps of an output (requirement A10)."""
+
+    FULL = "full"
+    DIGEST = "digest"
+    WITHHELD = "withheld"
+
+
 @value
 class Source:
     """A file or folder that the workspace starts with."""
@@ -140,6 +148,11 @@ class AllowedSurface:
         "How it is taken back: delete, restore or run.", "delete", default=Undo.RESTORE
     )
     publish: bool = given("Whether it leaves the workspace once proven.", True, default=False)
+    retain: Retain = given(
+        "What the packet keeps of its new content: full, digest or withheld.",
+        "withheld",
+        default=Retain.FULL,
+    )
 
 
 @value
@@ -196,6 +209,11 @@ class Step:
     )
     expect_exit: tuple[Annotated[int, Range(0, 255)], ...] = given(
         "Exit codes that are success.", [0], default=(0,)
+    )
+    retain: Retain = given(
+        "What the packet keeps of its output: full, digest or withheld.",
+        "digest",
+        default=Retain.FULL,
     )
 
 

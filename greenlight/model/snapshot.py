@@ -51,7 +51,8 @@ class FileState:
         mode: Permission bits as ``0644``; empty where absent, and for links, which have none.
         bytes: Length of a file's content, or of a link's target; 0 for the rest.
         digest: ``sha256:<hex>`` of a file's content, or of the bytes of a link's target;
-            empty for the rest, and for a file that could not be read.
+            of salt and content, where that is withheld; empty for the rest, and for a file
+            that could not be read.
         target: Where a link points, as it is stored; for ``other`` what it is (``fifo``,
             ``socket``, ``block 8:1``, ``character 1:3``); empty for the rest.
     """

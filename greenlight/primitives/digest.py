@@ -14,6 +14,7 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError
 
 DIGEST_BYTES: Final = {"blake2b-256": 32, "sha256": 32, "sha512": 64}
+SALT_BYTES: Final = 32  # as long as the digest: guessing it is no easier than inverting that
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -85,3 +86,13 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.value.hex()}"
+
+
+def salted(salt: bytes, data: bytes) -> Digest:
+    """Return SHA-256 over ``salt``, then ``data``: a commitment that hides what it binds.
+
+    Hiding takes a salt that nobody can guess, of SALT_BYTES; binding takes SHA-256 alone.
+    """
+    hasher = hashlib.sha256(salt)
+    hasher.update(data)
+    return Digest("sha256", hasher.digest())

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from greenlight.store.durable import (
     wrapped,
     write_new,
 )
+from greenlight.store.private import read_private
 from greenlight.store.repository import Store
 
 
@@ -77,9 +79,7 @@ def checkout(located: Located, folder: Path, *, store: Store | None) -> CheckedO
     _require_free(folder)
     _require_safe(located)
     ledger = _ledger_files(located, store)
-    made = make_directories(folder.parent)
-    staged = folder.with_name(unique_name(f".{folder.name[:200]}-"))
-    try:
+    with _staged(folder) as staged:
         for name, files in (
             ("packet", located.files),
             ("seal", located.packet.seal),
@@ -87,14 +87,50 @@ def checkout(located: Located, folder: Path, *, store: Store | None) -> CheckedO
         ):
             _write(staged / name, files)
         _require_same(staged, located, ledger)
+    records = sorted(int(Path(path).stem) for path in ledger if path != "head")
+    return CheckedOut(folder, located.packet.tree, len(located.files), tuple(records))
+
+
+def checkout_private(located: Located, folder: Path, *, store: Store | None) -> int:
+    """Write what a packet withholds, as far as the store has it, into a new or empty folder.
+
+    Returns:
+        Number of files: two for each output, its bytes and its salt.
+
+    Raises:
+        RefusedError: CHECKOUT_EXISTS.
+        StoreError: PRIVATE_MISSING: nothing of it is here; IO_NOSPACE, IO_FAILED.
+        RejectedError: It holds what no folder may.
+    """
+    folder = folder.absolute()
+    _require_free(folder)
+    packet_id = _packet_id(located)
+    files = read_private(store, packet_id) if store is not None and packet_id else {}
+    if not files:
+        raise StoreError(
+            Code.PRIVATE_MISSING,
+            f"what {escape(located.where)} withholds is not here, if it withholds anything",
+            hint="git fetch it from where it was made: its ref is refs/greenlight/private/<packet>",
+        )
+    _require_paths(files)
+    with _staged(folder) as staged:
+        _write(staged, files)
+    return len(files)
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """Give a folder beside ``folder`` that takes its place, whole, or leaves nothing."""
+    made = make_directories(folder.parent)
+    staged = folder.with_name(unique_name(f".{folder.name[:200]}-"))
+    try:
+        yield staged
         with wrapped(f"write {folder}"):
             staged.replace(folder)  # an empty folder gives way
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     for directory in (*made, folder.parent):
         sync_directory(directory)
-    records = sorted(int(Path(path).stem) for path in ledger if path != "head")
-    return CheckedOut(folder, located.packet.tree, len(located.files), tuple(records))
 
 
 def _require_free(folder: Path) -> None:
@@ -110,20 +146,20 @@ def _require_free(folder: Path) -> None:
 
 def _require_safe(located: Located) -> None:
     """Refuse names that would lead out of the folder, before anything is written."""
-    paths = (*located.files, *located.packet.seal)
+    Report.of(located.packet.refused).require()
+    _require_paths(located.packet.seal)
+    _require_paths(located.files)
+
+
+def _require_paths(paths: Iterable[str]) -> None:
     findings = [
-        *located.packet.refused,
-        *(
-            Finding(
-                problem, escape(path), "a path that every file system can hold", problem.meaning
-            )
-            for path in sorted(paths)
-            if (problem := path_problem(path)) is not None
-        ),
-        *(
-            Finding(Code.PATH_COLLISION, escape(one), "paths that stay two", escape(other))
-            for one, other in collisions(located.files)
-        ),
+        Finding(problem, escape(path), "a path that every file system can hold", problem.meaning)
+        for path in sorted(paths)
+        if (problem := path_problem(path)) is not None
+    ]
+    findings += [
+        Finding(Code.PATH_COLLISION, escape(one), "paths that stay two", escape(other))
+        for one, other in collisions(paths)
     ]
     Report.of(findings).require()
 

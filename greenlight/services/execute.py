@@ -20,7 +20,7 @@ from greenlight.model.documents import BadInputProbes, Publication, RollbackProo
 from greenlight.model.documents.execution_log import LogRow, Output, StepState
 from greenlight.model.documents.publication import PublishedRow
 from greenlight.model.documents.words import Result
-from greenlight.model.lane import Builtin, Step, complete_steps
+from greenlight.model.lane import Builtin, Retain, Step, complete_steps
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_seconds
@@ -198,7 +198,12 @@ class Execution:
         for name, data in (("stdout", stdout), ("stderr", stderr)):
             path = f"artifacts/steps/{step.id}/{name}"
             self.result.artifacts[path] = data
-            yield Output(artifact=path, bytes=len(data), digest=str(Digest.of(data)))
+            yield Output(artifact=path, bytes=len(data), digest=self._digest(step, path, data))
+
+    def _digest(self, step: Step, path: str, data: bytes) -> str:
+        if step.retain is Retain.WITHHELD:
+            return self.staging.veil.digest(path, data)
+        return str(Digest.of(data))
 
     def _look(self) -> None:
         if not self._looked:

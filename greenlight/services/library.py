@@ -27,6 +27,7 @@ from greenlight.services.admission import Request
 from greenlight.services.checkout import CheckedOut
 from greenlight.services.initialising import Initialised
 from greenlight.services.maintaining import Maintained
+from greenlight.services.private import private_files
 from greenlight.services.provider import FolderProvider
 from greenlight.services.purging import Purged
 from greenlight.services.rerun import RerunResult
@@ -212,7 +213,13 @@ def rerun_packet(  # noqa: PLR0913 - the outside world of a replay
     located = packets.locate(store, str(packet), whole=True)
     verdict = verifying.verify_located(located, trust, store=store)
     room = _rerun.ReplayRoom(confinement or Unconfined(), _now, variables)
-    return _rerun.rerun_packet(located, verdict, room, unsafe_unconfined=unsafe_unconfined)
+    return _rerun.rerun_packet(
+        located,
+        verdict,
+        room,
+        unsafe_unconfined=unsafe_unconfined,
+        private=private_files(located, verdict.evidence, store),
+    )
 
 
 def checkout_packet(

@@ -7,8 +7,8 @@ problem proves nothing, and stops the run before anything is published.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from greenlight.codes import Code
@@ -19,6 +19,7 @@ from greenlight.model.snapshot import FileState, Mutation, Snapshot, SnapshotPro
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.limits import MAX_DOCUMENT_BYTES, MAX_PACKET_BYTES
 from greenlight.primitives.packet_path import collisions, path_problem
+from greenlight.services.veiling import Veil
 from greenlight.verify.secrets import Scanner
 
 OUTPUTS = "artifacts/outputs"
@@ -37,21 +38,48 @@ class Seen:
         content: Bytes of the changed files, by path.
         blind: Whether nobody knows what changed: the states are then those of before,
             and nothing may be concluded from them.
+        hidden: Digest of the new content of each changed file that is withheld, by path;
+            ``snapshot`` and ``changes`` have another in its place.
     """
 
     snapshot: Snapshot
     changes: dict[str, Mutation]
     content: Mapping[str, bytes]
     blind: bool = False
+    hidden: Mapping[str, str] = field(default_factory=dict)
+
+    def veil(self, path: str, state: FileState) -> FileState:
+        """Return a state seen later as the documents may show it: equal to what it equals."""
+        change = self.changes.get(path)
+        if path not in self.hidden or change is None or state.kind != "file":
+            return state
+        if state.digest == self.hidden[path]:
+            return replace(state, digest=change.after.digest)
+        if state.digest == change.before.digest:
+            return state
+        return replace(state, digest="")  # what it holds now is nobody's business either
+
+    def veil_all(self, snapshot: Snapshot) -> Snapshot:
+        """Return a snapshot taken later as the documents may show it."""
+        states = {path: self.veil(path, state) for path, state in snapshot.states.items()}
+        return Snapshot(states, snapshot.problems)
 
 
-def look_at(root: Path, before: Snapshot, scanner: Scanner) -> Seen:
+def look_at(
+    root: Path,
+    before: Snapshot,
+    scanner: Scanner,
+    withheld: Callable[[Mutation], bool],
+    veil: Veil,
+) -> Seen:
     """Look once, and compare with what stood there before.
 
     Args:
         root: The workspace.
         before: What it started with.
         scanner: Knows a secret in a name, which could not be withheld as an artifact can.
+        withheld: Says of which changes the new content is withheld.
+        veil: Gives the digests of those.
     """
     try:
         snapshot = take(root, keep_going=True)
@@ -66,8 +94,19 @@ def look_at(root: Path, before: Snapshot, scanner: Scanner) -> Seen:
         return _blind(before, Code.SECRET_IN_EVIDENCE)
     content: dict[str, bytes] = {}
     unkept = tuple(_keep(root, snapshot, changes, content))
-    whole = Snapshot(snapshot.states, (*snapshot.problems, *unkept))
-    return Seen(whole, {change.path: change for change in changes}, content)
+    hidden = {change.path: change.after.digest for change in changes if withheld(change)}
+    states = dict(snapshot.states)
+    for path in hidden:
+        data = content.get(path)
+        digest = "" if data is None else veil.digest(f"{OUTPUTS}/{path}", data)
+        states[path] = replace(states[path], digest=digest)
+    whole = Snapshot(states, (*snapshot.problems, *unkept))
+    return Seen(
+        whole,
+        {change.path: replace(change, after=whole.get(change.path)) for change in changes},
+        content,
+        hidden=hidden,
+    )
 
 
 def _blind(before: Snapshot, code: Code) -> Seen:

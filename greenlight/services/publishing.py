@@ -33,6 +33,7 @@ def publish_change(
             change=surface.change,
             expected_before=before,
         ).read_back
+        read_back = staging.veiled(path, read_back)
     except GreenlightError as error:
         code = error.code.name
     if not code and read_back != after:

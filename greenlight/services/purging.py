@@ -1,7 +1,8 @@
 """Purge a packet: an owner says why, then its bytes leave the shelves; its history stays.
 
 In this order, so that a crash leaves a statement of what was meant, and the same command
-finishes it: the entry in the ledger; the shelves, written again without the packet.
+finishes it: the entry in the ledger; the shelves, written again without the packet; the ref
+of what it withheld.
 What no ref reaches after that goes with git's next gc, which alone may decide that nobody
 is writing the same object just now.  What else reaches it is reported, and left.
 """
@@ -9,7 +10,7 @@ is writing the same object just now.  What else reaches it is reported, and left
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,7 @@ from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.initialising import require_store
 from greenlight.services.packets import MIN_PREFIX, find_commit, ledger_of, read_commit
+from greenlight.store.private import drop_private, ref_of
 from greenlight.store.reach import (
     objects_of,
     reached_by_others,
@@ -76,6 +78,7 @@ class Purged:
         packet_tree: ``sha256:<hex>``.
         purge: What the ledger says of it; None where nothing was written.
         shelves: Refs that led to it.
+        private: The ref of what it withheld, where it was here.
         reach: What becomes of its objects.
         remotes: Repositories that are configured here, and may hold it still.
         problems: Shelves below whose end nobody looked.
@@ -85,6 +88,7 @@ class Purged:
     packet_tree: str
     purge: PurgeState | None
     shelves: tuple[str, ...]
+    private: tuple[str, ...]
     reach: Reach
     remotes: tuple[str, ...]
     problems: tuple[Finding, ...]
@@ -100,6 +104,7 @@ class Purged:
             "time": "" if purge is None else format_micros(purge.time),
             "owner": "" if purge is None else purge.owner,
             "shelves": list(self.shelves),
+            "private": list(self.private),
             "objects": self.reach.objects,
             "going": self.reach.going,
             "shared": self.reach.shared,
@@ -142,7 +147,8 @@ def purge_packet(  # noqa: PLR0913 - the outside world of one act
     body = _body(packet_id, tree, reason)
     _require_owner(ledger, signer)
     commits = _commits(store, tree)
-    objects = {oid for commit in commits for oid in objects_of(store, commit)}
+    apart = _private(store, packet_id)
+    objects = {oid for commit in (*commits, *apart.values()) for oid in objects_of(store, commit)}
 
     def is_it(entry: ShelfEntry) -> bool:
         return entry.commit in commits
@@ -153,12 +159,14 @@ def purge_packet(  # noqa: PLR0913 - the outside world of one act
         purge = purge or _say(store, signer, body, clock)
         for removal in plan.removals:
             take_off(store, removal, is_it)
+        drop_private(store, packet_id)
     return Purged(
         packet_id,
         tree,
         purge,
         tuple(removal.ref for removal in plan.removals),
-        _reach(store, commits, objects, plan if dry_run else Plan((), ())),
+        tuple(apart),
+        _reach(store, commits, objects, plan if dry_run else Plan((), ()), apart),
         remotes_of(store),
         plan.problems,
     )
@@ -245,13 +253,26 @@ def _say(
     return state.purged[body.packet_tree]
 
 
-def _reach(store: Store, commits: frozenset[str], objects: set[str], planned: Plan) -> Reach:
+def _private(store: Store, packet_id: str) -> dict[str, str]:
+    """Return ref and commit of what the packet withheld; empty where nothing is here."""
+    ref = ref_of(packet_id)
+    commit = store.refs.read(ref)
+    return {} if commit is None else {ref: commit}
+
+
+def _reach(
+    store: Store,
+    commits: frozenset[str],
+    objects: set[str],
+    planned: Plan,
+    private: Collection[str],
+) -> Reach:
     """Ask who reaches the objects, once what is planned is done."""
     if not objects:
         return Reach(0, 0, 0, ())
     tips = {link.entry.commit for removal in planned.removals for link in removal.kept}
     tips |= {removal.base for removal in planned.removals if removal.base is not None}
-    without = [removal.ref for removal in planned.removals]
+    without = [*(removal.ref for removal in planned.removals), *private]
     shared = reached_by_shelves(store, objects, without=without, tips=sorted(tips))
     others = reached_by_others(store, objects)
     refs = {ref for commit in commits for ref in refs_with(store, commit)}

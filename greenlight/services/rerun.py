@@ -27,18 +27,22 @@ from greenlight.model.documents.publication import PublishedRow
 from greenlight.model.documents.workspace import WorkspaceFile
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding, Report
-from greenlight.model.lane import Builtin, Input, Lane, Prior, Step, complete_steps
+from greenlight.model.lane import Builtin, Input, Lane, Prior, Retain, Step, complete_steps
 from greenlight.model.packet import LANE, FileFact, Packet
 from greenlight.model.words import Status
+from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import parse_seconds
 from greenlight.services.closing import close_packet
 from greenlight.services.execute import Executed, Execution, StepFailed
 from greenlight.services.packets import Located
+from greenlight.services.private import opened_of, set_apart
 from greenlight.services.probes import send_probes
 from greenlight.services.scanning import scan_artifacts
 from greenlight.services.sources import Content, Sources
 from greenlight.services.staging import Staging
+from greenlight.services.veiling import Veil
 from greenlight.services.verifying import Integrity, Verdict
+from greenlight.verify.retention import Held
 
 
 class Comparison(StrEnum):
@@ -75,7 +79,10 @@ class RerunResult:
         files: Every file of the packet, compared.
         tree_before: The packet tree that was sealed.
         tree_after: The packet tree that the replay gave.
-        report: REPLAY_DIFFERS for each file that differs; REPLAY_NOTHING_EXECUTED.
+        withheld: Outputs that could not be compared: the packet withholds them, and what it
+            would take to make their digests again is not at hand.
+        report: REPLAY_DIFFERS for each file that differs; REPLAY_NOTHING_EXECUTED;
+            REPLAY_WITHHELD.
     """
 
     executed: int
@@ -84,17 +91,26 @@ class RerunResult:
     files: tuple[Compared, ...]
     tree_before: str
     tree_after: str
+    withheld: tuple[str, ...]
     report: Report
+
+    @property
+    def result(self) -> str:
+        """PASS, FAIL, or WITHHELD: nothing differs, and not everything could be compared."""
+        if set(self.report.codes) == {Code.REPLAY_WITHHELD}:
+            return "WITHHELD"
+        return "PASS" if self.report.clean else "FAIL"
 
     def to_dict(self) -> dict[str, object]:
         """Return the object that ``--json`` prints."""
         return {
-            "result": "PASS" if self.report.clean else "FAIL",
+            "result": self.result,
             "executed": self.executed,
             "derived": self.derived,
             "carried": self.carried,
             "tree_before": self.tree_before,
             "tree_after": self.tree_after,
+            "withheld": list(self.withheld),
             "files": [
                 {"path": row.path, "comparison": row.comparison.value, "where": row.where}
                 for row in self.files
@@ -128,6 +144,7 @@ def rerun_packet(
     room: ReplayRoom,
     *,
     unsafe_unconfined: bool = False,
+    private: Mapping[str, bytes] | None = None,
 ) -> RerunResult:
     """Replay a packet that was verified.
 
@@ -136,6 +153,7 @@ def rerun_packet(
         verdict: What its verification came to.
         room: The outside world.
         unsafe_unconfined: Run a stranger's steps although nothing confines them.
+        private: Files of the packet's private tree, as far as they are at hand.
 
     Raises:
         RejectedError: The packet does not verify: nothing is run.
@@ -156,11 +174,24 @@ def rerun_packet(
             Code.REPLAY_NOTHING_EXECUTED,
             "this packet was sealed from evidence made elsewhere: there is nothing to replay",
         )
+    veil = _veil(verdict, private or {})
     with Workspace.create(room.parent) as workspace:
-        replay = _Replay(located, evidence, room, workspace)
+        replay = _Replay(located, evidence, room, workspace, veil)
         again, artifacts = replay.carry_out()
+    artifacts, _ = set_apart(again, artifacts, veil)
     _, files = close_packet(again, located.files[LANE], artifacts)
-    return _compare(located, again, files)
+    return _compare(located, again, files, tuple(sorted(veil.carried)))
+
+
+def _veil(verdict: Verdict, private: Mapping[str, bytes]) -> Veil:
+    """Return the salts of a replay: those at hand whose bytes are what was withheld."""
+    withheld = {row.artifact: row for row in verdict.retained if row.retain is Retain.WITHHELD}
+    known = {
+        path: opened.salt
+        for path, opened in opened_of(private).items()
+        if path in withheld and withheld[path].held is Held.PRESENT
+    }
+    return Veil(known=known, recorded=withheld)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +248,7 @@ class _Replay:
     evidence: Evidence
     room: ReplayRoom
     workspace: Workspace
+    veil: Veil
     _provider: PacketProvider = field(init=False)
     _staging: Staging = field(init=False)
     _execution: Execution = field(init=False)
@@ -229,6 +261,7 @@ class _Replay:
             confinement=self.room.confinement,
             workspace=self.workspace,
             variables=self.room.variables,
+            veil=self.veil,
         )
 
     def carry_out(self) -> tuple[Evidence, dict[str, bytes]]:
@@ -330,7 +363,9 @@ class _Replay:
         )
 
 
-def _compare(located: Located, again: Evidence, files: Mapping[str, bytes]) -> RerunResult:
+def _compare(
+    located: Located, again: Evidence, files: Mapping[str, bytes], withheld: tuple[str, ...]
+) -> RerunResult:
     rows = tuple(_rows(located.files, files))
     findings = [
         Finding(Code.REPLAY_DIFFERS, row.path, "the bytes that were sealed", row.where)
@@ -342,6 +377,10 @@ def _compare(located: Located, again: Evidence, files: Mapping[str, bytes]) -> R
         findings.append(
             Finding(Code.REPLAY_NOTHING_EXECUTED, "replay", "at least one outcome", "none")
         )
+    findings += [
+        Finding(Code.REPLAY_WITHHELD, escape(path), "its salt and bytes", "only their digest")
+        for path in withheld
+    ]
     facts = {path: FileFact.of(data) for path, data in files.items()}
     return RerunResult(
         executed=executed,
@@ -350,6 +389,7 @@ def _compare(located: Located, again: Evidence, files: Mapping[str, bytes]) -> R
         files=rows,
         tree_before=located.packet.tree,
         tree_after=Packet(facts, {}, {}).tree,
+        withheld=withheld,
         report=Report.of(findings),
     )
 

@@ -16,6 +16,7 @@ from greenlight.codes import Code
 from greenlight.execution.confinement import Confinement
 from greenlight.execution.host import facts
 from greenlight.execution.workspace import Workspace, sweep
+from greenlight.ledger.append import AUTHOR
 from greenlight.model.codec import draft
 from greenlight.model.documents import (
     BadInputProbes,
@@ -46,6 +47,7 @@ from greenlight.services.admission import (
 )
 from greenlight.services.execute import Executed, Execution, StepFailed
 from greenlight.services.opening import Opened, current_state, open_run
+from greenlight.services.private import set_apart
 from greenlight.services.probes import send_probes
 from greenlight.services.published import judges, published
 from greenlight.services.publishing import publish_change
@@ -54,7 +56,9 @@ from greenlight.services.scanning import scan_artifacts, scanner_of
 from greenlight.services.sealing import Sealed, seal_files
 from greenlight.services.sources import describe_sources, source_artifacts
 from greenlight.services.staging import Staging
+from greenlight.services.veiling import Veil
 from greenlight.services.withholding import close_without_secrets, withhold
+from greenlight.store.private import write_private
 from greenlight.store.repository import Store
 from greenlight.verify.derive.packet import Derived
 
@@ -135,9 +139,14 @@ def run_lane(request: Request, provider: Provider, folder: Path, around: Surroun
         # What a step has made unremovable is no reason to lose the evidence of it.
         left = workspace.remove()
     artifacts = withhold(around.store, evidence, artifacts)
+    artifacts, private = set_apart(evidence, artifacts, run.veil)
     masked = masked_values(evidence.lane, around.variables)
     derived, files = close_without_secrets(evidence, opened.admission.lane_bytes, artifacts, masked)
     lineage = tuple(prior.packet_tree.removeprefix("sha256:") for prior in evidence.lane.lineage)
+    if private:
+        # Before the packet: one that is sealed must not say of bytes that are lost that they
+        # were kept.
+        write_private(around.store, opened.packet_id, private, author=AUTHOR, time=around.clock())
     sealed = seal_files(
         around.store,
         around.signer,
@@ -193,6 +202,11 @@ class _Run:
     @property
     def _lane(self) -> Lane:
         return self.opened.admission.lane
+
+    @property
+    def veil(self) -> Veil:
+        """The salts of what the lane withholds."""
+        return self._staging.veil
 
     def carry_out(self) -> tuple[Evidence, dict[str, bytes]]:
         """Execute the plan and gather the evidence."""

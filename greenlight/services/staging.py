@@ -22,13 +22,14 @@ from greenlight.model.documents.outcomes import MutationRow, ToolCall, ToolDecis
 from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
 from greenlight.model.documents.rollback_proof import RollbackRow, UndoRun, ViewRow
-from greenlight.model.lane import AllowedSurface, Builtin, Command, Lane, Step, Undo
-from greenlight.model.snapshot import ABSENT, FileState, Snapshot
+from greenlight.model.lane import AllowedSurface, Builtin, Command, Lane, Retain, Step, Undo
+from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.services.admission import names_ticket
 from greenlight.services.looking import OUTPUTS, Seen, look_at
 from greenlight.services.sources import Content, Sources
+from greenlight.services.veiling import Veil
 from greenlight.verify.derive.checked import ticket_names
 from greenlight.verify.derive.execution_plan import argv_of, target_of, tool_of
 from greenlight.verify.observed import FOLDER_MODE
@@ -47,6 +48,7 @@ class Staging:
         workspace: Where they run.
         variables: The caller's variables that the lane allows, by name.
         scanner: Knows a secret in a name, which could not be withheld as an artifact can.
+        veil: Gives the digests of what the lane withholds.
     """
 
     lane: Lane
@@ -55,6 +57,7 @@ class Staging:
     workspace: Workspace
     variables: Mapping[str, str]
     scanner: Scanner = field(default_factory=Scanner.of)
+    veil: Veil = field(default_factory=Veil)
     _before: Snapshot = field(init=False)
     _seen: Seen = field(init=False)
     _views: dict[str, list[str]] = field(init=False, default_factory=dict)
@@ -140,8 +143,17 @@ class Staging:
     def look(self) -> None:
         """Look at what was applied, and keep the contents of what changed; never fails."""
         if self._filled:  # else no step ran
-            self._seen = look_at(self.workspace.root, self._before, self.scanner)
+            self._seen = look_at(
+                self.workspace.root, self._before, self.scanner, self._is_withheld, self.veil
+            )
             self._look()
+
+    def _is_withheld(self, change: Mutation) -> bool:
+        """Report whether new content stands on a surface that is withheld."""
+        if change.after.kind != "file" or change.after.digest == change.before.digest:
+            return False
+        surface = self._surface_of(self._id_of(change))
+        return surface is not None and surface.retain is Retain.WITHHELD
 
     def take_back(self) -> RollbackProof:
         """Undo the change and prove what that gave."""
@@ -152,7 +164,7 @@ class Staging:
                 original = self.sources.files.get(mutation.path)
                 data = original.data if original else None
                 put_back(self.workspace.root, mutation.path, mutation.before, data)
-        restored = take(self.workspace.root, keep_going=True)
+        restored = self._seen.veil_all(take(self.workspace.root, keep_going=True))
         self._look()
         rows = tuple(
             RollbackRow(
@@ -322,14 +334,22 @@ class Staging:
             ),
         )
 
+    def veiled(self, path: str, state: FileState) -> FileState:
+        """Return what stands at ``path`` as the documents may show it."""
+        return self._seen.veil(path, state)
+
     def _covering(self, path: str) -> AllowedSurface | None:
-        name = self._surface_id(path)
+        return self._surface_of(self._surface_id(path))
+
+    def _surface_of(self, name: str) -> AllowedSurface | None:
         return next((surface for surface in self.lane.allowed if surface.id == name), None)
 
     def _surface_id(self, path: str) -> str:
-        mutation = self._seen.changes[path]
-        folder = "directory" in (mutation.before.kind, mutation.after.kind)
-        return covering_surface(self.lane.allowed, path, mutation.change, folder=folder)
+        return self._id_of(self._seen.changes[path])
+
+    def _id_of(self, change: Mutation) -> str:
+        folder = "directory" in (change.before.kind, change.after.kind)
+        return covering_surface(self.lane.allowed, change.path, change.change, folder=folder)
 
     def _undo_word(self, path: str) -> str:
         surface = self._covering(path)

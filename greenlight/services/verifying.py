@@ -44,6 +44,7 @@ from greenlight.verify.withheld import verify_withheld, withheld
 
 if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
     from greenlight.model.evidence import Evidence
+    from greenlight.verify.retention import LeftOut
 
 # What a look-up says of a packet that is not here, whether or not the ledger knows it.
 NOT_HERE = frozenset({Code.PACKET_UNKNOWN, Code.PACKET_MISSING})
@@ -54,6 +55,7 @@ _OPEN = _WITHHELD | {
     Code.LINEAGE_ABSENT,
     Code.LINEAGE_WITHHELD,
     Code.PACKET_MISSING,
+    Code.PRIVATE_DIFFERS,  # what was sealed is as it was; what lies beside it proves nothing
 }
 _PINNED = "the trust root pinned for this store"
 _CHECK = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
@@ -102,6 +104,7 @@ class Verdict:
         report: Everything that is wrong.
         evidence: Of an executed packet, where it is complete.
         purge: By what the packet was purged, where its bytes are not here.
+        retained: Outputs that the packet does not hold, as its lane says.
     """
 
     where: str
@@ -113,6 +116,7 @@ class Verdict:
     report: Report
     evidence: Evidence | None = None
     purge: PurgeState | None = None
+    retained: tuple[LeftOut, ...] = ()
 
     @property
     def status(self) -> str:
@@ -137,6 +141,7 @@ class Verdict:
             "packet_tree": statement.subject if statement else known_tree,
             "signer": self.signer,
             "trusted_by": self.trusted_by,
+            "retained": [row.to_dict() for row in self.retained],
             "findings": [finding.to_dict() for finding in self.report.findings],
         }
 
@@ -158,13 +163,14 @@ class _Recorded:
     source: str
 
 
-def verify_located(
+def verify_located(  # noqa: PLR0913 - what is asked, and by whom
     located: Located,
     trust: Trust,
     *,
     store: Store | None = None,
     lineage: bool = False,
     known: Ledger | None = None,
+    private: Mapping[str, bytes] | None = None,
 ) -> Verdict:
     """Verify one packet that was found.
 
@@ -174,6 +180,7 @@ def verify_located(
         store: Where it was found, and where its lineage is looked for.
         lineage: Whether to walk the packets that it depends on.
         known: The store's ledger as it was read under this trust before, to read it once.
+        private: Files of the packet's private tree, where they do not come from the store.
     """
     verdict = verify_packet(located.packet, published())
     findings = list(verdict.findings)
@@ -191,7 +198,15 @@ def verify_located(
         vouched = trust.source if trust.signers and not wrong else vouched
     if lineage and verdict.statement is not None:
         findings += _lineage(verdict.statement, trust, store)
-    return _conclude(located.where, verdict, tuple(findings), state, vouched, trust)
+    evidence = verdict.derived.evidence if verdict.derived else None
+    retained: tuple[LeftOut, ...] = ()
+    if evidence is not None:
+        from greenlight.services.private import look_private  # noqa: PLC0415 - of a run's packet
+
+        retained, wrong = look_private(evidence, located, store, private)
+        findings += wrong
+    made = _conclude(located.where, verdict, tuple(findings), state, vouched, trust)
+    return replace(made, retained=retained)
 
 
 def _conclude(  # noqa: PLR0913, PLR0917 - the parts of a verdict

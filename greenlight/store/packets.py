@@ -12,7 +12,7 @@ as far as that: ``services.facts``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -22,23 +22,19 @@ from greenlight.model.finding import Finding
 from greenlight.primitives import sshsig
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.gittree import tree_objects
-from greenlight.primitives.limits import MAX_PACKET_FILES, MAX_PATH_DEPTH, MIB
-from greenlight.primitives.text import escape
+from greenlight.primitives.limits import MIB
 from greenlight.store.gitobjects import (
     DIRECTORY,
-    FILE,
     SIGNATURE_HEADER,
-    TreeEntry,
     encode_commit,
     parse_commit,
     parse_tree,
 )
-from greenlight.store.objects import ObjectStore
 from greenlight.store.repository import Store
+from greenlight.store.treewalk import TreeWalk
 
 SIGNATURE_NAMESPACE = "git"
 MAX_SEAL_FILE_BYTES = MIB  # the statement, the largest of them, has at most 128 KiB
-_TYPES = {b"120000": "a symbolic link", b"160000": "a submodule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,74 +186,10 @@ def read_packet(store: Store, commit: str) -> StoredPacket:
             Code.SHELF_MALFORMED,
             f"commit {commit} is no packet: it has parents, or not exactly packet/ and seal/",
         )
-    walk = _Walk(store.objects)
+    walk = TreeWalk(store.objects)
     names = walk.folder(top[0].oid, "packet")
     seal = {
         name: store.objects.read_as("blob", oid, max_bytes=MAX_SEAL_FILE_BYTES)
         for name, oid in walk.folder(top[1].oid, "seal").items()
     }
     return StoredPacket(commit, names, seal, tuple(walk.problems))
-
-
-@dataclass(slots=True)
-class _Walk:
-    """One reading of a packet's trees: what it has seen counts against the limits."""
-
-    objects: ObjectStore
-    problems: list[Finding] = field(default_factory=list)
-    _files: int = 0
-
-    def folder(self, tree: str, name: str) -> dict[str, str]:
-        found: dict[str, str] = {}
-        self._tree(tree, name, "", MAX_PATH_DEPTH, found)
-        return found
-
-    def _tree(self, oid: str, top: str, prefix: str, depth: int, found: dict[str, str]) -> None:
-        if depth == 0:
-            raise MalformedError(Code.LIMIT_EXCEEDED, f"{top}/{prefix} is nested too deep")
-        body = self.objects.read_as("tree", oid)
-        try:
-            entries = parse_tree(body, self.objects.object_format)
-        except MalformedError as error:
-            raise MalformedError(Code.SHELF_MALFORMED, f"{top}/{prefix}: {error}") from error
-        if not entries:
-            self.problems.append(
-                _finding(Code.DIRECTORY_EMPTY, f"{top}/{prefix}", "a file", "none")
-            )
-        for entry in entries:
-            # A tree that names one subtree again and again unfolds without end: count all names.
-            self._files += 1
-            if self._files > MAX_PACKET_FILES:
-                raise MalformedError(Code.LIMIT_EXCEEDED, f"more than {MAX_PACKET_FILES} files")
-            name = self._name(entry, f"{top}/{prefix}")
-            if name is None:
-                continue
-            if entry.is_directory:
-                self._tree(entry.oid, top, f"{prefix}{name}/", depth - 1, found)
-            elif entry.mode in _TYPES:
-                where = f"{top}/{prefix}{name}"
-                self.problems.append(
-                    _finding(Code.FILE_TYPE_REFUSED, where, "a regular file", _TYPES[entry.mode])
-                )
-            else:
-                self._file(entry, f"{top}/{prefix}{name}")
-                found[prefix + name] = entry.oid
-
-    def _name(self, entry: TreeEntry, where: str) -> str | None:
-        try:
-            return entry.name.decode()
-        except UnicodeDecodeError:
-            self.problems.append(
-                _finding(Code.PATH_NOT_UTF8, where, "a name in UTF-8", ascii(entry.name))
-            )
-            return None
-
-    def _file(self, entry: TreeEntry, where: str) -> None:
-        if entry.mode != FILE:
-            self.problems.append(
-                _finding(Code.FILE_MODE_REFUSED, where, "100644", entry.mode.decode("ascii"))
-            )
-
-
-def _finding(code: Code, where: str, expected: str, found: str) -> Finding:
-    return Finding(code, escape(where), expected, found)

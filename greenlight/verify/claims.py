@@ -27,6 +27,7 @@ from greenlight.verify.gate import PASS
 from greenlight.verify.lane import check_lane
 from greenlight.verify.observed import beginning, verify_observed
 from greenlight.verify.probe_classes import ACCEPTED, PROBES
+from greenlight.verify.retention import left_out
 from greenlight.verify.rollback import show, verify_rollback
 
 # From the least to the most that is claimed.
@@ -145,10 +146,15 @@ def _artifacts(evidence: Evidence, files: Mapping[str, FileFact]) -> Iterator[Fi
         where = "secret-scan.json#/withheld"
         shown = (", ".join(sorted(withheld)), ", ".join(evidence.scan.withheld))
         yield Finding(Code.ARTIFACT_MISSING, where, shown[0] or "none", shown[1] or "none")
+    kept_out = {row.artifact: row.retain.value for row in left_out(evidence)}
     for where, path, digest, size in named_artifacts(evidence):
         named.add(path)
         fact = files.get(path)
-        if fact is None and path not in withheld:
+        if fact is not None and path in kept_out:
+            expected = f"nothing: retain: {kept_out[path]}"
+            yield Finding(Code.ARTIFACT_NOT_WITHHELD, where, expected, path)
+            continue
+        if fact is None and path not in withheld and path not in kept_out:
             yield Finding(Code.ARTIFACT_MISSING, where, path, "nothing")
         elif fact is not None and (fact.digest, fact.size) != (digest, size):
             expected = f"{digest}, {size} bytes"

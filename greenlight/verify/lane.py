@@ -10,7 +10,8 @@ Numbered as in docs/spec/lane.md:
 6. no step calls a tool operation that the lane does not allow;
 7. no surface is both allowed and forbidden, no planning surface is taken in by accident;
 8. no plan would change a pin or the canonical registry;
-9. tickets stand above the ceiling.
+9. tickets stand above the ceiling;
+10. what is kept of an output is said only of what puts something new out.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from greenlight.model.lane import (
     EnvironmentRules,
     InputKind,
     Lane,
+    Retain,
     Rollback,
     Step,
     Treatment,
@@ -62,6 +64,7 @@ def check_lane(lane: Lane) -> list[Finding]:
         *_other_ways(lane),
         *_locked(lane),
         *_tickets(lane),
+        *_retained(lane),
     ]
 
 
@@ -327,6 +330,23 @@ def _tickets(lane: Lane) -> Iterator[Finding]:  # 9
     if not wanted.first <= wanted.last < wanted.first + MAX_TICKETS:
         expected = f"from {wanted.first}, at most {MAX_TICKETS} tickets"
         yield _malformed("/tickets/last", expected, str(wanted.last))
+
+
+def _retained(lane: Lane) -> Iterator[Finding]:  # 10
+    documents = {name for step in lane.steps if step.document for name in step.touches}
+    for i, surface in enumerate(lane.allowed):
+        if surface.retain is Retain.FULL:
+            continue
+        where = f"/allowed/{i}/retain"
+        if surface.change is Change.DELETE:
+            yield _malformed(where, "full: nothing is put out", surface.retain.value)
+        if surface.id in documents:
+            # The packet keeps the document that is published; a digest beside it hides nothing.
+            yield _malformed(where, "full: its document is kept", surface.retain.value)
+    for i, step in enumerate(lane.steps):
+        if step.builtin is not None and step.retain is not Retain.FULL:
+            where = f"/steps/{i}/retain"
+            yield _malformed(where, "full: a built-in puts nothing out", step.retain.value)
 
 
 def _malformed(where: str, expected: str, found: str) -> Finding:

@@ -16,6 +16,7 @@ from greenlight.model.lane import (
     EnvironmentRules,
     Lane,
     Prior,
+    Retain,
     Rollback,
     Setting,
     Source,
@@ -234,6 +235,14 @@ CASES: list[tuple[Break, Code, str]] = [
     (tickets(first=1), Code.TICKET_BELOW_CEILING, "/tickets/first"),
     (tickets(last=441), Code.LANE_MALFORMED, "/tickets/last"),
     (tickets(last=442 + MAX_TICKETS), Code.LANE_MALFORMED, "/tickets/last"),
+    # 10: what is kept
+    (row("allowed", 0, retain=Retain.WITHHELD), Code.LANE_MALFORMED, "/allowed/0/retain"),
+    (
+        allowed("kb/x.md", Change.DELETE, retain=Retain.DIGEST),
+        Code.LANE_MALFORMED,
+        "/allowed/2/retain",
+    ),
+    (row("steps", 0, retain=Retain.DIGEST), Code.LANE_MALFORMED, "/steps/0/retain"),
 ]
 
 
@@ -249,6 +258,8 @@ def test_good_lanes_are_admitted() -> None:
     assert check_lane(good_lane()) == []
     assert check_lane(command()(good_lane())) == []
     assert check_lane(in_(mode="dry_run")(good_lane())) == []
+    assert check_lane(command(retain=Retain.WITHHELD)(good_lane())) == []
+    assert check_lane(allowed("kb/x.md", retain=Retain.WITHHELD)(good_lane())) == []
     with_undo = allowed("kb/x.md", undo=Undo.RUN)(rollback(DOWN)(good_lane()))
     assert check_lane(with_undo) == []
     rules = EnvironmentRules(allow=("PATH",), set=(Setting(name="LC_ALL", content="C"),))

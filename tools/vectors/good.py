@@ -25,17 +25,19 @@ from greenlight.execution.host import HostFacts
 from greenlight.ledger.read import read_records
 from greenlight.model.documents.rollback_gate import Judge
 from greenlight.primitives.ed25519 import SeedSigner
-from greenlight.services import run
+from greenlight.services import run, veiling
 from greenlight.services.admission import Request
 from greenlight.services.founding import found_ledger
 from greenlight.services.packets import Located, ledger_of, locate
 from greenlight.services.provider import FolderProvider
 from greenlight.services.verifying import Trust
+from greenlight.store import private
 from greenlight.store.repository import Store, create_store
 
 LANE = Path(__file__).resolve().parents[2] / "tests/vectors/lane"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # Throw-away keys, known to everybody: a vector proves nothing about anybody.
+SALT = hashlib.sha256(b"a salt that everybody knows").digest()
 SIGNER, STRANGER = (SeedSigner(bytes([n]) * 32) for n in (0xA1, 0xB2))
 HOST = HostFacts(
     system="Linux",
@@ -54,7 +56,8 @@ class Good:
     """A good packet folder.
 
     Attributes:
-        files: Every file by its path from the folder: ``packet/``, ``seal/``, ``ledger/``.
+        files: Every file by its path from the folder: ``packet/``, ``seal/``, ``ledger/``, and
+            ``private/``, which is not of the packet.
         root: Digest of record 0, the trust root.
     """
 
@@ -79,10 +82,15 @@ def good() -> dict[str, Good]:
             lane = folder / "sequel.yaml"
             lane.write_text(lane.read_text().replace("@PACKET_TREE@", first))
             second = _run(store, folder, lane)
-            return {
+            made = {
                 "GOOD__lane": _folder(store, first),
                 "GOOD__sequel": _folder(store, second),
             }
+        with create_store(Path(name) / "other", object_format="sha256") as store:
+            found_ledger(store, SIGNER, clock=_clock)
+            third = _run(store, folder, folder / "withheld.yaml")
+            made["GOOD__withheld"] = _folder(store, third)
+        return made
 
 
 def _clock() -> datetime:
@@ -114,6 +122,7 @@ def _fixed() -> Iterator[None]:
             stack.enter_context(patch("uuid.uuid4", lambda: UUID(int=next(numbers), version=4)))
             stack.enter_context(patch.object(run, "facts", lambda: HOST))
             stack.enter_context(patch.object(run, "judges", lambda: judges))
+            stack.enter_context(patch.object(veiling, "token_bytes", lambda _: SALT))
             yield
     finally:
         os.umask(umask)
@@ -133,4 +142,7 @@ def _folder(store: Store, tree: str) -> Good:
     files = {f"packet/{path}": data for path, data in found.files.items()}
     files |= {f"seal/{path}": data for path, data in found.packet.seal.items()}
     files |= {f"ledger/records/{index}.cbor": raw for index, raw in records}
+    for ref in store.refs.list(private.PREFIX):
+        apart = private.read_private(store, ref.removeprefix(private.PREFIX))
+        files |= {f"private/{path}": data for path, data in apart.items()}
     return Good(files, str(ledger.head.pin))

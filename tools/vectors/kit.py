@@ -23,7 +23,7 @@ from greenlight.primitives.manifest import format_manifest
 from greenlight.primitives.openssh import format_public
 from tools.vectors.good import SIGNER, below, good
 
-LANE, SEQUEL = "GOOD__lane", "GOOD__sequel"
+LANE, SEQUEL, WITHHELD = "GOOD__lane", "GOOD__sequel", "GOOD__withheld"
 
 # What RERUN.sh, the second verifier, can see: bytes, manifest and seal, and no document.
 BYTES = frozenset(

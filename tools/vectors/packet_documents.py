@@ -10,7 +10,7 @@ from typing import Any
 
 from greenlight.codes import Code
 from greenlight.model.words import Status
-from tools.vectors.kit import SEQUEL, Folder, packet
+from tools.vectors.kit import SEQUEL, WITHHELD, Folder, packet
 
 OTHER = "sha256:" + "5" * 64
 ABSENT: dict[str, Any] = {"bytes": 0, "digest": "", "kind": "absent", "mode": "", "target": ""}
@@ -135,6 +135,38 @@ def an_output_that_no_document_names(folder: Folder) -> None:
     """Nobody says where it came from."""
     folder.files["packet/artifacts/outputs/kb/more.txt"] = b"from nowhere\n"
     folder.lie()
+
+
+@packet(Code.ARTIFACT_NOT_WITHHELD, base=WITHHELD)
+def an_output_that_was_to_be_withheld(folder: Folder) -> None:
+    """The lane withholds the name, and whoever sealed the packet put it in all the same."""
+    folder.files["packet/artifacts/outputs/name.txt"] = b"Anna\n"
+    folder.lie()
+
+
+@packet(Code.ARTIFACT_NOT_WITHHELD, base=WITHHELD)
+def an_output_that_was_to_be_a_digest(folder: Folder) -> None:
+    """The bytes fit their digest, and were still to stay out."""
+    folder.files["packet/artifacts/outputs/sum.txt"] = b"1\n"
+    folder.lie()
+
+
+@packet(Code.PRIVATE_DIFFERS, base=WITHHELD, integrity="UNVERIFIABLE")
+def other_bytes_under_the_salt(folder: Folder) -> None:
+    """What was handed over beside the packet is not what was withheld; the packet is as sealed."""
+    folder.files["private/bytes/artifacts/outputs/name.txt"] = b"Bert\n"
+
+
+@packet(Code.PRIVATE_DIFFERS, base=WITHHELD, integrity="UNVERIFIABLE")
+def the_bytes_under_another_salt(folder: Folder) -> None:
+    """The right bytes, which the digest in the packet does not show without their salt."""
+    folder.files["private/salts/artifacts/outputs/name.txt"] = bytes(32)
+
+
+@packet(Code.PRIVATE_DIFFERS, base=WITHHELD, integrity="UNVERIFIABLE")
+def the_bytes_without_their_salt(folder: Folder) -> None:
+    """Half of what was withheld shows nothing."""
+    del folder.files["private/salts/artifacts/outputs/name.txt"]
 
 
 @packet(Code.PREFLIGHT_MISMATCH)

@@ -41,6 +41,8 @@ def _lines(done: Purged, *, dry_run: bool) -> Iterator[str]:
         yield f"  reason   {done.purge.purged.reason}"
     for ref in done.shelves:
         yield f"  shelf    {ref} {'would lead' if dry_run else 'leads'} to it no longer"
+    for ref in done.private:
+        yield f"  private  {ref} {'would go' if dry_run else 'is gone'}: what it withheld"
     if not done.shelves:
         yield "  shelf    none leads to it"
     yield from (f"  objects  {line}" for line in _objects(done.reach))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from greenlight.cli.answer import Answer, Fault
 from greenlight.cli.exit_codes import Exit
+from greenlight.cli.private import private_of
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, store_for, variables
 from greenlight.cli.trusting import given_trust, trust_for
 from greenlight.cli.values import Values
 from greenlight.execution.confinement import Unconfined
 from greenlight.services.packets import locate
+from greenlight.services.private import private_files
 from greenlight.services.rerun import Comparison, ReplayRoom, RerunResult, rerun_packet
 from greenlight.services.verifying import verify_located
 
@@ -20,13 +22,24 @@ def run(arguments: Values) -> Answer:
     trust = given_trust(arguments)
     with progress("rerun") as shown:
         located = locate(store, arguments.packet, whole=True)
-        verdict = verify_located(located, trust_for(trust, located, store), store=store)
+        trusted = trust_for(trust, located, store)
+        private = private_of(arguments.private)
+        verdict = verify_located(located, trusted, store=store, private=private)
+        if private is None:
+            private = private_files(located, verdict.evidence, store)
         room = ReplayRoom(Unconfined(), clock, variables(), on_step=shown.step)
-        result = rerun_packet(located, verdict, room, unsafe_unconfined=arguments.unsafe_unconfined)
+        result = rerun_packet(
+            located,
+            verdict,
+            room,
+            unsafe_unconfined=arguments.unsafe_unconfined,
+            private=private,
+        )
     fault = None
     if not result.report.clean:
         first = result.report.findings[0]
-        fault = Fault(first.code, f"the replay of {located.where} is not the packet: {first}")
+        said = "is not the packet" if result.result == "FAIL" else "left something open"
+        fault = Fault(first.code, f"the replay of {located.where} {said}: {first}")
     return Answer(
         {**result.to_dict(), "trusted_by": verdict.trusted_by},
         tuple(_lines(result, verdict.trusted_by)),
@@ -36,7 +49,7 @@ def run(arguments: Values) -> Answer:
 
 
 def _lines(result: RerunResult, trusted_by: str) -> list[str]:
-    lines = [f"{'PASS' if result.report.clean else 'FAIL'}  {result.tree_before}"]
+    lines = [f"{result.result}  {result.tree_before}"]
     if result.tree_after != result.tree_before:
         lines.append(f"  replayed    {result.tree_after}")
     lines.append(f"  executed    {result.executed} outcomes")
@@ -49,6 +62,7 @@ def _lines(result: RerunResult, trusted_by: str) -> list[str]:
         for row in result.files
         if row.comparison is not Comparison.IDENTICAL
     ]
+    lines += [f"  withheld  {path}: not compared" for path in result.withheld]
     return lines
 
 

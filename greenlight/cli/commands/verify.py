@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from greenlight.cli.answer import Answer
+from greenlight.cli.private import private_of
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import store_for, store_of
 from greenlight.cli.terminal import print_lines
@@ -26,7 +27,11 @@ def run(arguments: Values) -> Answer:
         if isinstance(found_here, Verdict):
             return answer_one(found_here, require_clean=clean)
         verdict = verify_located(
-            found_here, trust_for(trust, found_here, store), store=store, lineage=arguments.lineage
+            found_here,
+            trust_for(trust, found_here, store),
+            store=store,
+            lineage=arguments.lineage,
+            private=private_of(arguments.private),
         )
     return answer_one(verdict, require_clean=clean)
 
