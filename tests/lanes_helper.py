@@ -10,7 +10,7 @@ import hashlib
 import json
 import subprocess
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -19,6 +19,7 @@ from typing import Any
 
 from greenlight.execution.confinement import Confinement, Unconfined
 from greenlight.ledger.append import append
+from greenlight.model.documents import Header
 from greenlight.model.entry import sign_entry
 from greenlight.model.grant import Grant
 from greenlight.model.lane import Lane
@@ -28,12 +29,16 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import SeedSigner
 from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.admission import Examined, Request
+from greenlight.services.drafting import Closed, Draft
 from greenlight.services.founding import DELEGATION, NO_PRODUCTION, found_ledger
 from greenlight.services.opening import current_state
 from greenlight.services.packets import Located, locate
 from greenlight.services.provider import FolderProvider
-from greenlight.services.run import RunResult, Surroundings, plan_lane, run_lane
+from greenlight.services.run import RunResult, plan_lane, run_lane
+from greenlight.services.sealing import Sealed, seal_together
+from greenlight.services.surroundings import Surroundings
 from greenlight.services.verifying import Trust, Verdict, verify_located
+from greenlight.store.packwriter import PackWriter
 from greenlight.store.repository import Store, create_store
 
 OWNER = SeedSigner(hashlib.sha256(b"the owner of a throw-away store").digest())
@@ -244,3 +249,24 @@ def all_objects(store: Store) -> bytes:
         capture_output=True,
         check=True,
     ).stdout
+
+
+def seal_files(  # noqa: PLR0913 - the outside world of one act
+    store: Store,
+    signer: SeedSigner,
+    files: Mapping[str, bytes],
+    header: Header,
+    *,
+    lineage: tuple[str, ...],
+    clock: Callable[[], datetime],
+) -> Sealed:
+    """Seal files exactly as they are, whatever a run would have made of them."""
+
+    def write(pack: PackWriter) -> list[Closed]:
+        draft = Draft(pack)
+        for path, data in files.items():
+            draft.add(path, data)
+        return [draft.close(header, signer, lineage)]
+
+    (sealed,) = seal_together(store, signer, write, clock=clock)
+    return sealed

@@ -25,7 +25,8 @@ from greenlight.services.checkout import checkout  # noqa: E402
 from greenlight.services.founding import found_ledger  # noqa: E402
 from greenlight.services.packets import locate  # noqa: E402
 from greenlight.services.provider import FolderProvider  # noqa: E402
-from greenlight.services.run import Surroundings, run_lane  # noqa: E402
+from greenlight.services.run import run_lane  # noqa: E402
+from greenlight.services.surroundings import Surroundings  # noqa: E402
 from greenlight.services.verifying import Trust  # noqa: E402
 from greenlight.store.repository import Store, create_store  # noqa: E402
 

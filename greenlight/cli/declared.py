@@ -124,7 +124,13 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             ),
         ),
         "run": (
-            _word("lane", "LANE.yaml", "the lane file", kind="path"),
+            _word(
+                "lanes",
+                "LANE.yaml...",
+                "the lane file; many share one write",
+                kind="path",
+                repeat=True,
+            ),
             _flag("--plan", "only show what would happen, and what blocks it"),
             _option("--grant", "ID", "the grant to use", default=""),
         ),

@@ -31,8 +31,9 @@ from greenlight.services.private import private_files
 from greenlight.services.provider import FolderProvider
 from greenlight.services.purging import Purged
 from greenlight.services.rerun import RerunResult
-from greenlight.services.run import RunResult
+from greenlight.services.run import Ended, RunResult
 from greenlight.services.sealing import Sealed
+from greenlight.services.surroundings import Surroundings
 from greenlight.services.verifying import StoreVerdict, Trust, Verdict
 from greenlight.store import repository
 from greenlight.store.repository import Store
@@ -113,12 +114,45 @@ def run_lane(  # noqa: PLR0913 - the outside world of a run
         MalformedError: The lane cannot be read.
         StoreError: A file or the store does not serve.
     """
-    path = Path(lane).absolute()
-    request = Request(path.read_bytes(), signer.public.uri, _now(), grant)
-    around = _run.Surroundings(
+    ended = run_lanes(
+        [lane],
+        store,
+        signer,
+        grant=grant,
+        confinement=confinement,
+        variables=variables,
+        on_step=on_step,
+    )
+    return ended.results[0]
+
+
+def run_lanes(  # noqa: PLR0913 - the outside world of a run
+    lanes: Iterable[str | Path],
+    store: Store,
+    signer: Signer,
+    *,
+    grant: str = "",
+    confinement: Confinement | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
+    on_step: Callable[[str], None] = lambda _step: None,
+) -> Ended:
+    """Run lane files one after the other, and seal their packets in one write.
+
+    Raises:
+        RefusedError: Nothing was run, and nothing written.
+        MalformedError: A lane cannot be read.
+        StoreError: A file or the store does not serve.
+    """
+    jobs = []
+    for lane in lanes:
+        path = Path(lane).absolute()
+        request = Request(path.read_bytes(), signer.public.uri, _now(), grant)
+        provider = FolderProvider(path.parent, store, Trust())
+        jobs.append(_run.Job(request, provider, path.parent))
+    around = Surroundings(
         store, signer, confinement or Unconfined(), _now, variables, on_step=on_step
     )
-    return _run.run_lane(request, FolderProvider(path.parent, store, Trust()), path.parent, around)
+    return _run.run_lanes(jobs, around)
 
 
 def seal_dir(folder: str | Path, store: Store, signer: Signer, *, lane: str = "") -> Sealed:

@@ -6,17 +6,16 @@ The order is that of promises: objects, then the shelf that keeps them, then the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from greenlight.ledger.append import AUTHOR, append
-from greenlight.model.documents import Header
 from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import parse_seconds
-from greenlight.services.drafting import Closed, Draft
+from greenlight.services.drafting import Closed
 from greenlight.store.packwriter import PackWriter
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, Shelving
@@ -39,40 +38,6 @@ class Sealed:
     commit: str
     index: int
     conflict: bool
-
-
-def seal_files(  # noqa: PLR0913 - the outside world of one act
-    store: Store,
-    signer: Signer,
-    files: Mapping[str, bytes],
-    header: Header,
-    *,
-    lineage: tuple[str, ...],
-    clock: Callable[[], datetime],
-) -> Sealed:
-    """Seal the files of a packet, exactly as they are.
-
-    Args:
-        store: Where to.
-        signer: The executor's key; the header names it.
-        files: Every file of ``packet/``, by path.
-        header: Its header, which the statement repeats.
-        lineage: Packet trees that it depends on, 64 digits each.
-        clock: The time of this machine, for the ledger.
-
-    Raises:
-        RefusedError: It would not verify, or the ledger would not have it.
-        StoreError: The store does not serve; nothing refers to what was written.
-    """
-
-    def write(pack: PackWriter) -> list[Closed]:
-        draft = Draft(pack)
-        for path, data in files.items():
-            draft.add(path, data)
-        return [draft.close(header, signer, lineage)]
-
-    (sealed,) = seal_together(store, signer, write, clock=clock)
-    return sealed
 
 
 def seal_together(

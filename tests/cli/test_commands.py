@@ -188,6 +188,27 @@ def test_a_plan_runs_nothing(broken: World, lane: Callable[..., Path]) -> None:
     assert git("for-each-ref", cwd=broken.repo) == before
 
 
+def test_lanes_of_one_call(broken: World, lane: Callable[..., Path]) -> None:
+    """Each is told as one alone would be; what stops says so in the end, and not in between."""
+    first = lane().rename(lane().with_name("first.yaml"))
+    second = lane(("lane: hello", "lane: again"))
+    done = broken.ok("run", first, second, "--json").json["runs"]
+    assert [each["packet_id"][:6] for each in done] == ["hello-", "again-"]
+    assert {each["verdict"]["integrity"] for each in done} == {"INTACT"}
+    plans = broken.ok("run", first, second, "--plan", "--json").json["plans"]
+    assert [plan["lane"] for plan in plans] == ["hello", "again"]
+    broken.ok("verify", "--all")
+
+    other = broken.home / "other"
+    broken.ok("keys", "new", other)
+    broken.ok("trust", "add", f"{other}.pub", "--role", "executor")
+    broken.ok("grant", "issue", f"{other}.pub", "--uses", "1")
+    done = broken("run", first, second, "--signing-key", other)
+    assert done.refused(77, "GRANT_USED_UP")
+    assert "1 runs; the next lane was not run, or has no packet\n" in done.out
+    assert done.out.count("INTACT  ") == 1
+
+
 def test_a_grant_lets_another_key_run(
     broken: World, lane: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -12,12 +12,22 @@ from greenlight.errors import RefusedError, StoreError
 from greenlight.ledger.read import read_records
 from greenlight.model.packet import MANIFEST, Packet
 from greenlight.primitives.openssh import format_public
-from greenlight.services import drafting, packets, sealing
+from greenlight.services import drafting, packets, run, sealing
 from greenlight.services.checkout import checkout
 from greenlight.services.published import published
 from greenlight.services.verifying import Integrity, Trust, verify_all, verify_located
 from greenlight.store.objects import ObjectStore
-from tests.lanes_helper import OWNER, ROOT, STRANGER, Bench, contents, editing, lane, shell
+from tests.lanes_helper import (
+    OWNER,
+    ROOT,
+    STRANGER,
+    Bench,
+    contents,
+    editing,
+    lane,
+    seal_files,
+    shell,
+)
 from tests.oracles import git_packet_tree
 from tests.tools import need
 
@@ -95,15 +105,17 @@ def test_objects_are_there_before_the_ref_that_names_them(bench, monkeypatch):
     assert told == ["flush", "ledger", "flush", "shelf", "flush", "ledger"]
 
 
-@pytest.mark.parametrize("fails", ["Draft", "Shelving", "_record"])
-def test_a_seal_that_fails_half_way_leaves_a_store_that_verifies(bench, monkeypatch, fails):
+@pytest.mark.parametrize(
+    ("module", "fails"), [(run, "Draft"), (sealing, "Shelving"), (sealing, "_record")]
+)
+def test_a_seal_that_fails_half_way_leaves_a_store_that_verifies(bench, monkeypatch, module, fails):
     """Unreachable objects or an unlisted packet, never a ref to something missing."""
 
     def full(*_arguments, **_more):
         raise StoreError(Code.IO_NOSPACE, "no space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sealing, fails, full)
+        patch.setattr(module, fails, full)
         with pytest.raises(StoreError):
             bench.run(lane())
     # A packet on a shelf that the ledger does not know is nobody's yet.
@@ -137,7 +149,7 @@ def test_a_packet_sealed_twice_is_kept_as_a_conflict(bench):
     """The first claim holds; the second packet is evidence nonetheless."""
     ran = bench.run(lane())
     header = ran.verdict.evidence.header
-    again = sealing.seal_files(bench.store, OWNER, ran.files, header, lineage=(), clock=bench.clock)
+    again = seal_files(bench.store, OWNER, ran.files, header, lineage=(), clock=bench.clock)
     assert again.conflict
     assert again.packet_tree == ran.result.sealed.packet_tree
     assert len(bench.state.conflicts) == 1
@@ -151,7 +163,7 @@ def test_a_packet_of_a_run_that_nobody_opened_is_refused(bench, tmp_path):
         ran = other.run(lane())
     before = bench.state.size
     with pytest.raises(RefusedError) as caught:
-        sealing.seal_files(
+        seal_files(
             bench.store,
             OWNER,
             ran.files,
@@ -167,7 +179,7 @@ def test_a_packet_that_names_another_executor_is_refused(bench):
     """Header, statement and key are one."""
     ran = bench.run(lane())
     with pytest.raises(RefusedError) as caught:
-        sealing.seal_files(
+        seal_files(
             bench.store,
             STRANGER,
             ran.files,

@@ -20,7 +20,6 @@ from greenlight.primitives.digest import Digest
 from greenlight.services import verifying
 from greenlight.services.closing import close_packet
 from greenlight.services.seal_dir import Outside, seal_dirs
-from greenlight.services.sealing import seal_files
 from greenlight.services.verifying import (
     Integrity,
     StoreVerdict,
@@ -31,7 +30,7 @@ from greenlight.services.verifying import (
 )
 from greenlight.store.repository import Store, create_store, open_store
 from tests.damage import flip_object
-from tests.lanes_helper import OWNER, STRANGER, Bench, Ran, lane
+from tests.lanes_helper import OWNER, STRANGER, Bench, Ran, lane, seal_files
 from tests.tools import need
 from tests.vector_reader import put_commit, put_tree
 

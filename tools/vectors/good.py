@@ -25,11 +25,13 @@ from greenlight.execution.host import HostFacts
 from greenlight.ledger.read import read_records
 from greenlight.model.documents.rollback_gate import Judge
 from greenlight.primitives.ed25519 import SeedSigner
-from greenlight.services import run, veiling
+from greenlight.services import real_run, veiling
 from greenlight.services.admission import Request
 from greenlight.services.founding import found_ledger
 from greenlight.services.packets import Located, ledger_of, locate
 from greenlight.services.provider import FolderProvider
+from greenlight.services.run import run_lane
+from greenlight.services.surroundings import Surroundings
 from greenlight.services.verifying import Trust
 from greenlight.store import private
 from greenlight.store.repository import Store, create_store
@@ -120,8 +122,8 @@ def _fixed() -> Iterator[None]:
     try:
         with ExitStack() as stack:
             stack.enter_context(patch("uuid.uuid4", lambda: UUID(int=next(numbers), version=4)))
-            stack.enter_context(patch.object(run, "facts", lambda: HOST))
-            stack.enter_context(patch.object(run, "judges", lambda: judges))
+            stack.enter_context(patch.object(real_run, "facts", lambda: HOST))
+            stack.enter_context(patch.object(real_run, "judges", lambda: judges))
             stack.enter_context(patch.object(veiling, "token_bytes", lambda _: SALT))
             yield
     finally:
@@ -129,10 +131,10 @@ def _fixed() -> Iterator[None]:
 
 
 def _run(store: Store, folder: Path, lane: Path) -> str:
-    around = run.Surroundings(store, SIGNER, Unconfined(), _clock, {})
+    around = Surroundings(store, SIGNER, Unconfined(), _clock, {})
     request = Request(lane.read_bytes(), SIGNER.public.uri, NOW)
     provider = FolderProvider(folder, store, Trust())
-    return run.run_lane(request, provider, folder, around).sealed.packet_tree
+    return run_lane(request, provider, folder, around).sealed.packet_tree
 
 
 def _folder(store: Store, tree: str) -> Good:

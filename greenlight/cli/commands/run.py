@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from greenlight.cli.answer import Answer, Fault
-from greenlight.cli.exit_codes import Exit
+from greenlight.cli.exit_codes import Exit, exit_code_for
 from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, signer_of, variables
 from greenlight.cli.upkeep import written_store
 from greenlight.cli.values import Values
 from greenlight.cli.verdicts import fault_of, verdict_lines
 from greenlight.codes import Code
-from greenlight.errors import StoreError
+from greenlight.errors import GreenlightError, StoreError
 from greenlight.execution.confinement import Unconfined
 from greenlight.model.documents.execution_log import StepState
 from greenlight.model.documents.forbidden_surface_proof import ProofRow
@@ -25,31 +25,60 @@ from greenlight.services.admission import Examined, Request
 from greenlight.services.initialising import require_store
 from greenlight.services.packets import read_commit
 from greenlight.services.provider import FolderProvider
-from greenlight.services.run import RunResult, Surroundings, plan_lane, run_lane
+from greenlight.services.run import Job, RunResult, plan_lane, run_lanes
+from greenlight.services.surroundings import Surroundings
 from greenlight.services.verifying import Trust, Verdict, verify_located
 from greenlight.store.repository import Store
 from greenlight.verify.derive.execution_plan import derive_execution_plan
 
 
 def run(arguments: Values) -> Answer:
-    """Run a lane, or show its plan."""
-    data = _read(arguments.lane)
-    lane = parse_lane(data)  # a lane that cannot be read is malformed input, not a refusal
+    """Run lanes, or show their plans."""
+    read = [_read(path) for path in arguments.lanes]
+    lanes = [parse_lane(data) for data in read]  # malformed input, and not a refusal
     with written_store(arguments) as store:
         require_store(store)
         signer = signer_of(arguments)
-        folder = arguments.lane.absolute().parent
-        provider = FolderProvider(folder, store, Trust())
-        request = Request(data, signer.public.uri, clock(), arguments.grant)
-        with progress("run", len(complete_steps(lane))) as shown:
+        jobs = [
+            Job(
+                Request(data, signer.public.uri, clock(), arguments.grant),
+                FolderProvider(path.absolute().parent, store, Trust()),
+                path.absolute().parent,
+            )
+            for path, data in zip(arguments.lanes, read, strict=True)
+        ]
+        with progress("run", sum(len(complete_steps(lane)) for lane in lanes)) as shown:
             around = Surroundings(
                 store, signer, Unconfined(), clock, variables(), on_step=shown.step
             )
-            if arguments.plan or lane.mode == Mode.DRY_RUN:
-                return _plan(lane, plan_lane(request, provider, around))
-            result = run_lane(request, provider, folder, around)
-            verdict = _verify(store, result)
-    return _answer(result, verdict)
+            if arguments.plan or any(lane.mode == Mode.DRY_RUN for lane in lanes):
+                return _of_many(
+                    "plans",
+                    [
+                        _plan(lane, plan_lane(job.request, job.provider, around))
+                        for lane, job in zip(lanes, jobs, strict=True)
+                    ],
+                )
+            ended = run_lanes(jobs, around)
+            answers = [_answer(result, _verify(store, result)) for result in ended.results]
+    return _of_many("runs", answers, ended.error)
+
+
+def _of_many(name: str, answers: list[Answer], error: GreenlightError | None = None) -> Answer:
+    """Join the answers of one call; of one lane it is that lane's, and nothing around it."""
+    if len(answers) == 1 and error is None:
+        return answers[0]
+    lines = [line for answer in answers for line in (*answer.lines, "")]
+    lines.append(f"{len(answers)} {name}")
+    first = next((answer for answer in answers if answer.fault is not None), None)
+    exit_code, fault = Exit.OK, None
+    if error is not None:
+        exit_code, fault = exit_code_for(error), Fault(error.code, str(error), error.hint)
+        lines[-1] += "; the next lane was not run, or has no packet"
+    elif first is not None:
+        exit_code, fault = first.exit, first.fault
+    data = {name: [answer.data for answer in answers]}
+    return Answer(data, tuple(lines), exit=exit_code, fault=fault)
 
 
 def _read(path: Path) -> bytes:
