@@ -51,8 +51,9 @@ bench: .venv ## half an hour: whole processes beside those of others, ratios, do
 	$(PYTHON) -m benchmarks all --json docs/benchmarks.json --svg docs/benchmarks.svg \
 		--page docs/benchmarks.md
 
-long: .venv ## hours: every bit of a packet flipped, every property with many examples
+long: .venv ## hours: every bit flipped, a store of 10,000 packets, properties with many examples
 	$(PYTHON) -m tools.long_flips
+	$(PYTHON) -m tools.long_life
 	GREENLIGHT_LONG=1 HYPOTHESIS_MAX_EXAMPLES=$(LONG_EXAMPLES) $(PYTHON) -m pytest -n auto
 
 # What uv writes by itself: versions and hashes, no index, no address (docs/adr/0012-packaging.md).

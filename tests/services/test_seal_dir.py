@@ -12,10 +12,12 @@ from greenlight.codes import Code
 from greenlight.errors import RefusedError, StoreError, UsageError
 from greenlight.execution import evidence
 from greenlight.execution.evidence import list_evidence
+from greenlight.execution.reading import read_whole
 from greenlight.services import seal_dir
 from greenlight.services.large_file import LARGE_BYTES
 from greenlight.services.seal_dir import Outside, require_slug, slug_of
 from greenlight.services.verifying import Integrity, Trust, verify_all
+from tests.execution.unprivileged import unprivileged
 from tests.lanes_helper import OWNER, Bench, contents
 
 
@@ -77,6 +79,21 @@ def test_a_file_of_twenty_gibibytes(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="huge") as caught:
         list_evidence(tmp_path)
     assert caught.value.code is Code.LIMIT_EXCEEDED
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    """An ordinary user is told which file it is; reading goes on with no other one."""
+    (tmp_path / "secret").write_bytes(b"x")
+    for folder in (*list(tmp_path.parents)[:4], tmp_path):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    (tmp_path / "secret").chmod(0)
+
+    def read() -> str:
+        with pytest.raises(StoreError, match="secret") as caught, evidence.opened(tmp_path) as find:
+            read_whole(*find("secret"), expected=1)
+        return caught.value.code.name
+
+    assert unprivileged(read) == "FILE_UNREADABLE"
 
 
 @pytest.mark.parametrize("files", [3, 700], ids=["whole", "in pieces"])
