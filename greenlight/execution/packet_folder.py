@@ -86,6 +86,24 @@ def read_folder(folder: Path, keep: Callable[[str], bool]) -> PacketFolder:
     )
 
 
+def copy_from_folder(folder: Path, path: str, sink: Callable[[memoryview], object]) -> None:
+    """Hand the bytes of one file of ``packet/`` to ``sink``, in pieces, as they are now.
+
+    Raises:
+        StoreError: It cannot be read, or changes while it is read.
+    """
+    root = open_root(folder)
+    try:
+        *above, name = path.split("/")
+        parent = open_beneath(root, ["packet", *above])
+        try:
+            read_stable(parent, name, sink, max_bytes=MAX_FILE_BYTES)
+        finally:
+            os.close(parent)
+    finally:
+        os.close(root)
+
+
 def _read(
     root: int, name: str, keep: Callable[[str], bool], refused: list[Finding], *, present: bool
 ) -> _Reader:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from greenlight.codes import Code
@@ -31,11 +32,12 @@ from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.primitives.text import escape
 from greenlight.services.packets import Located, ledger_of
 from greenlight.store.durable import (
+    Sink,
     make_directories,
     sync_directory,
     unique_name,
     wrapped,
-    write_new,
+    write_new_by,
 )
 from greenlight.store.private import read_private
 from greenlight.store.repository import Store
@@ -68,7 +70,7 @@ class CheckedOut:
 
 
 def checkout(located: Located, folder: Path, *, store: Store | None) -> CheckedOut:
-    """Write a packet that was read whole into ``folder``, which is new or empty.
+    """Write a packet into ``folder``, which is new or empty; no file is held in memory.
 
     Raises:
         RefusedError: CHECKOUT_EXISTS.
@@ -80,15 +82,12 @@ def checkout(located: Located, folder: Path, *, store: Store | None) -> CheckedO
     _require_safe(located)
     ledger = _ledger_files(located, store)
     with _staged(folder) as staged:
-        for name, files in (
-            ("packet", located.files),
-            ("seal", located.packet.seal),
-            ("ledger", ledger),
-        ):
-            _write(staged / name, files)
+        _write(staged / "packet", located.packet.files, located.hand_over)
+        for name, files in (("seal", located.packet.seal), ("ledger", ledger)):
+            _write_all(staged / name, files)
         _require_same(staged, located, ledger)
     records = sorted(int(Path(path).stem) for path in ledger if path != "head")
-    return CheckedOut(folder, located.packet.tree, len(located.files), tuple(records))
+    return CheckedOut(folder, located.packet.tree, len(located.packet.files), tuple(records))
 
 
 def checkout_private(located: Located, folder: Path, *, store: Store | None) -> int:
@@ -114,7 +113,7 @@ def checkout_private(located: Located, folder: Path, *, store: Store | None) -> 
         )
     _require_paths(files)
     with _staged(folder) as staged:
-        _write(staged, files)
+        _write_all(staged, files)
     return len(files)
 
 
@@ -148,7 +147,7 @@ def _require_safe(located: Located) -> None:
     """Refuse names that would lead out of the folder, before anything is written."""
     Report.of(located.packet.refused).require()
     _require_paths(located.packet.seal)
-    _require_paths(located.files)
+    _require_paths(located.packet.files)
 
 
 def _require_paths(paths: Iterable[str]) -> None:
@@ -164,14 +163,18 @@ def _require_paths(paths: Iterable[str]) -> None:
     Report.of(findings).require()
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    if not files:
+def _write_all(folder: Path, files: Mapping[str, bytes]) -> None:
+    _write(folder, files, lambda path, sink: sink(files[path]))
+
+
+def _write(folder: Path, paths: Collection[str], copy: Callable[[str, Sink], object]) -> None:
+    if not paths:
         return
     with wrapped(f"write {folder}"):
-        for path, data in files.items():
+        for path in paths:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_new(target, data)
+            write_new_by(target, partial(copy, path))
         for directory, _, _ in os.walk(folder):
             sync_directory(Path(directory))
 

@@ -265,5 +265,5 @@ def checkout_packet(
         RefusedError: CHECKOUT_EXISTS.
         StoreError: It cannot be written; nothing is left behind.
     """
-    located = packets.locate(store, str(packet), whole=True)
+    located = packets.locate(store, str(packet))
     return _checkout.checkout(located, Path(folder), store=store)

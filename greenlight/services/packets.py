@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError, UsageError
-from greenlight.execution.packet_folder import read_folder
+from greenlight.execution.packet_folder import copy_from_folder, read_folder
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin
 from greenlight.ledger.projection import find
 from greenlight.ledger.read import Ledger, read_ledger
@@ -21,6 +22,7 @@ from greenlight.model.statement import Statement
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
 from greenlight.services.facts import read_facts
+from greenlight.store.durable import Sink
 from greenlight.store.packets import read_packet
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
@@ -40,6 +42,8 @@ class Located:
         files: Bytes of all its files, by path; only texts where artifacts were not wanted.
         ledger: Files of ``ledger/`` that came along in a folder; empty from a store.
         commit: Object id of its packet commit; empty for a folder.
+        copy: Hands the bytes of a file of the packet to a function, in pieces, as they are
+            now; None where all that there is stands in ``files``.
     """
 
     where: str
@@ -47,6 +51,18 @@ class Located:
     files: Mapping[str, bytes]
     ledger: Mapping[str, bytes]
     commit: str = ""
+    copy: Callable[[str, Sink], object] | None = None
+
+    def hand_over(self, path: str, sink: Sink) -> None:
+        """Hand the bytes of a file to ``sink``, in pieces; whoever gets them compares digests.
+
+        Raises:
+            StoreError: It cannot be read, or is not there any more.
+        """
+        if self.copy is None or path in self.files:
+            sink(self.files[path])
+        else:
+            self.copy(path, sink)
 
 
 def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
@@ -65,7 +81,8 @@ def locate(store: Store | None, name: str, *, whole: bool = False) -> Located:
     folder = Path(name)
     if _means_folder(folder, name) or (store is None and folder.is_dir()):
         found = read_folder(folder, (lambda _: True) if whole else is_text)
-        return Located(name, found.packet, found.kept, found.ledger)
+        copy = partial(copy_from_folder, folder)
+        return Located(name, found.packet, found.kept, found.ledger, copy=copy)
     if store is None:
         raise UsageError(
             Code.PACKET_UNKNOWN,
@@ -140,7 +157,12 @@ def read_commit(store: Store, commit: str, *, whole: bool = False) -> Located:
     facts, kept = read_facts(store.objects, stored.names, (lambda _: True) if whole else is_text)
     texts = {path: data for path, data in kept.items() if is_text(path)}
     packet = Packet(facts, texts, stored.seal, stored.problems)
-    return Located(commit, packet, kept, {}, commit)
+
+    def copy(path: str, sink: Sink) -> None:
+        for piece in store.objects.stream(stored.names[path])[2]:
+            sink(piece)
+
+    return Located(commit, packet, kept, {}, commit, copy)
 
 
 def find_commit(store: Store, name: str) -> str:

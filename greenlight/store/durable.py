@@ -19,9 +19,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Final, TypeVar, cast
+from typing import Final, TypeAlias, TypeVar, cast
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
@@ -35,6 +36,7 @@ _FIRST_PAUSE_SECONDS = 0.001
 _LONGEST_PAUSE_SECONDS = 0.05
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
+Sink: TypeAlias = Callable[[bytes | memoryview], object]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -130,15 +132,28 @@ def write_new_from(path: Path, chunks: Iterable[bytes], *, mode: int = 0o666) ->
     Raises:
         OSError: The system refused; for the caller to name what it wanted.
     """
+
+    def fill(sink: Sink) -> None:
+        for data in chunks:
+            sink(data)
+
+    write_new_by(path, fill, mode=mode)
+
+
+def write_new_by(path: Path, fill: Callable[[Sink], object], *, mode: int = 0o666) -> None:
+    """Write a file by a function that hands its pieces over, as ``write_new`` does.
+
+    Raises:
+        OSError: The system refused; for the caller to name what it wanted.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         try:
-            for data in chunks:
-                write_all(fd, data)
+            fill(partial(write_all, fd))
             sync_file(fd)
         finally:
             os.close(fd)
-    except OSError:
+    except BaseException:
         path.unlink(missing_ok=True)
         raise
 

@@ -50,3 +50,10 @@ def test_files_larger_than_memory(tmp_path: Path) -> None:
         done = greenlight(tmp_path, *words)
         assert done.returncode == 0, (words, done.stdout, done.stderr)
     assert "INTACT  1 packets" in done.stdout
+    packet = done.stdout.split()[2]
+    key = tmp_path / ".config" / "greenlight" / "id_ed25519.pub"
+    for words in (("checkout", packet, "out"), ("verify", "out", "--key", str(key))):
+        done = greenlight(tmp_path, *words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    for name in ("noise", "text", "sparse"):
+        assert (tmp_path / "out" / "packet" / "artifacts" / name).stat().st_size >= 299 * MIB

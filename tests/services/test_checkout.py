@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from greenlight.model.packet import Packet
 from greenlight.services import checkout as module
 from greenlight.services.checkout import checkout
 from greenlight.services.packets import Located
+from greenlight.store.durable import Sink
 
 
 def located(files: dict[str, bytes]) -> Located:
@@ -67,14 +69,14 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither half a folder nor the one it was made in."""
-    write = module.write_new
+    write = module.write_new_by
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, fill: Callable[[Sink], object]) -> None:
         if path.name == "statement.cbor":
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, data)
+        write(path, fill)
 
-    monkeypatch.setattr(module, "write_new", full)
+    monkeypatch.setattr(module, "write_new_by", full)
     with pytest.raises(StoreError) as caught:
         checkout(located({"a": b"1"}), tmp_path / "out", store=None)
     assert caught.value.code is Code.IO_NOSPACE
@@ -83,8 +85,12 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_what_is_read_back_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that stores something else is noticed before the folder is there."""
-    write = module.write_new
-    monkeypatch.setattr(module, "write_new", lambda path, data: write(path, data + b"!"))
+    write = module.write_new_by
+
+    def more(path: Path, fill: Callable[[Sink], object]) -> None:
+        write(path, lambda sink: (fill(sink), sink(b"!")))
+
+    monkeypatch.setattr(module, "write_new_by", more)
     with pytest.raises(StoreError) as caught:
         checkout(located({"a": b"1"}), tmp_path / "out", store=None)
     assert caught.value.code is Code.IO_FAILED

@@ -14,7 +14,7 @@ def run(arguments: Values) -> Answer:
     """Write packet/, seal/ and ledger/ into a folder."""
     store = store_for(arguments, arguments.packet)
     with progress("checkout"):
-        located = locate(store, arguments.packet, whole=True)
+        located = locate(store, arguments.packet)
         made = checkout(located, arguments.folder, store=store)
         private = 0
         if arguments.private is not None:
