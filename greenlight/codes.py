@@ -137,7 +137,10 @@ class Code(Enum):
     REPLAY_DIFFERS = (_R, "an outcome of the replay is not what the packet holds")
     REPLAY_NOTHING_EXECUTED = (_R, "nothing was executed, so nothing was replayed")
     REPLAY_WITHHELD = (_R, "outputs could not be compared: the packet withholds them")
-    REPLAY_UNTRUSTED = (_R, "the packet's signer is not trusted, and nothing confines a replay yet")
+    REPLAY_UNTRUSTED = (
+        _R,
+        "the signer is not trusted, and nothing here confines a replay",
+    )
 
     # Lane files
     LANE_MALFORMED = (_F, "a lane file is not what docs/spec/lane.md says")
@@ -178,6 +181,8 @@ class Code(Enum):
     STEP_FAILED = (_R, "a step ended with an exit code it must not have")
     STEP_TIMED_OUT = (_R, "a step ran longer than its time-out and was ended")
     STEP_OUTPUT_LIMIT = (_R, "a step wrote more than its output limit and was ended")
+    CONFINEMENT_LACKS = (_R, "this host cannot enforce what was required")
+    STEP_DISK_LIMIT = (_R, "a step filled the disk beyond its limit and was ended")
     STEP_OUTLIVED = (_R, "a process that a step started was still there when the step was over")
     STEP_NOT_FOUND = (_R, "a step's program does not exist")
     PUBLICATION_REFUSED = (_R, "the target changed since it was staged; nothing was overwritten")

@@ -7,6 +7,9 @@ import shutil
 
 import pytest
 
+from greenlight.execution.box.ability import find_ability
+from greenlight.execution.workspace import DEFAULT_PARENT
+
 
 def need(program: str) -> str:
     """Return the path of ``program``; skip the test with a reason where it is not installed.
@@ -20,6 +23,21 @@ def need(program: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+def confines() -> bool:
+    """Report whether this host can make a box of everything; what a packet says depends on it."""
+    return find_ability(DEFAULT_PARENT).full
+
+
+def need_box() -> None:
+    """Skip the test with a reason where this host cannot confine; fail it as ``need`` does."""
+    ability = find_ability(DEFAULT_PARENT)
+    if not ability.full:
+        reason = f"this host cannot make a whole box: {ability.why}"
+        if os.environ.get("GREENLIGHT_REQUIRE_TOOLS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 # What takes minutes, because it breaks every bit and not a sample: `make long`.

@@ -123,6 +123,16 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 "file", "FILE", "key file (default: the signing key)", kind="path", optional=True
             ),
         ),
+        "doctor": (),
+        "confine": (
+            _word("argv", "CMD...", "the command, behind --", repeat=True),
+            _option(
+                "--allow", "PATH", "repeatable: what it may change (default: all)", repeat=True
+            ),
+            _option("--forbid", "PATH", "repeatable: what it must not change", repeat=True),
+            _option("--forbid-program", "NAME", "repeatable: what it must not start", repeat=True),
+            _option("--timeout", "N", "seconds (default: 60)", kind="count", default=60),
+        ),
         "run": (
             _word(
                 "lanes",
@@ -133,6 +143,13 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             ),
             _flag("--plan", "only show what would happen, and what blocks it"),
             _option("--grant", "ID", "the grant to use", default=""),
+            _option(
+                "--require",
+                None,
+                "enforced: run only where this host enforces and records everything",
+                kind="word",
+                choices=("enforced",),
+            ),
         ),
         "seal": (
             _word("folders", "DIR...", "the evidence, a packet each", kind="path", repeat=True),

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "init": Command("init", "run", "make a store in this repository, or a bare one with --store"),
     "keys new": Command("keys", "new", "make an OpenSSH Ed25519 key"),
     "keys show": Command("keys", "show", "show the public half of the signing key"),
+    "doctor": Command("doctor", "run", "say what this host can enforce and observe"),
+    "confine": Command("confine", "run", "run a command in a box, and say what it did and tried"),
     "run": Command("run", "run", "run a lane and seal what happened"),
     "seal": Command("seal", "run", "seal evidence that was made elsewhere"),
     "log": Command("log", "run", "list what is in the store, newest first"),

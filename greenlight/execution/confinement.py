@@ -18,7 +18,7 @@ from greenlight.execution.steps import PYTHON, StepResult, StepSpec
 from greenlight.execution.workspace import Workspace
 from greenlight.model.grades import Grade, Grades
 
-_TOOL_TABLE: Final = "greenlight's own tool table"
+TOOL_TABLE: Final = "greenlight's own tool table"
 
 
 class Confinement(Protocol):
@@ -32,6 +32,11 @@ class Confinement(Protocol):
     @property
     def name(self) -> str:
         """What to call it in ``environment.json``."""
+        ...
+
+    @property
+    def records(self) -> bool:
+        """Whether it writes down what a step tries, so that a packet must have that."""
         ...
 
     def grades(self) -> Grades:
@@ -54,15 +59,19 @@ class Unconfined:
     def name(self) -> str:
         return "unconfined"
 
+    @property
+    def records(self) -> bool:
+        return False
+
     def grades(self) -> Grades:
         return Grades(
             path_workspace=Grade(observed_by="before/after snapshot"),
             environment=Grade(enforced_by="allow-list"),
-            tool=Grade(enforced_by=_TOOL_TABLE, observed_by=_TOOL_TABLE),
+            tool=Grade(enforced_by=TOOL_TABLE, observed_by=TOOL_TABLE),
         )
 
     def run(self, spec: StepSpec, workspace: Workspace) -> StepResult:
-        if not _is_folder(workspace, spec.cwd):
+        if not is_folder(workspace, spec.cwd):
             return NOT_FOUND
         program = sys.executable if spec.argv[0] == PYTHON else spec.argv[0]
         return run_process(
@@ -79,7 +88,7 @@ def complete(spec: StepSpec, workspace: Workspace) -> dict[str, str]:
     return {"HOME": str(workspace.root), "TMPDIR": str(workspace.tmp)} | dict(spec.env)
 
 
-def _is_folder(workspace: Workspace, cwd: str) -> bool:
+def is_folder(workspace: Workspace, cwd: str) -> bool:
     """Report whether ``cwd`` is a folder of the workspace, reached through no link."""
     root = open_root(workspace.root)
     try:

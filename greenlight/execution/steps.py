@@ -15,6 +15,7 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
+from greenlight.execution.attempts import EVERYTHING, Recorder, Scope
 from greenlight.primitives.limits import DEFAULT_STEP_OUTPUT_BYTES
 from greenlight.primitives.packet_path import path_problem
 
@@ -45,6 +46,8 @@ class StepSpec:
         env: The whole environment, but for HOME and TMPDIR where it does not name them.
         timeout_seconds: Then the step and its process group are killed.
         max_output_bytes: Of standard output and standard error together; then likewise.
+        scope: What it may change, for a confinement that keeps it to that or writes it down.
+        discard: Whether what it changes is thrown away, where that can be done.
 
     Raises:
         MalformedError: There is no program, an argument cannot be handed over, the folder is
@@ -56,6 +59,8 @@ class StepSpec:
     env: Mapping[str, str] = field(default_factory=lambda: DEFAULT_ENVIRONMENT)
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
     max_output_bytes: int = DEFAULT_STEP_OUTPUT_BYTES
+    scope: Scope = EVERYTHING
+    discard: bool = False
 
     def __post_init__(self) -> None:
         if not self.argv or not self.argv[0]:
@@ -87,6 +92,7 @@ class StepResult:
         stderr: What it wrote to standard error.
         duration_ms: Milliseconds from start to end.
         code: Why it failed; None where it ended with exit code 0.
+        attempts: What it tried, where that was recorded.
         outlived: Whether a process that it started left its group and still held its output
             when the step was over: nothing ended that process.
     """
@@ -101,6 +107,7 @@ class StepResult:
     duration_ms: int
     code: Code | None
     outlived: bool = False
+    attempts: Recorder | None = None
 
 
 def build_environment(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from greenlight.model.documents import (
+    Attempts,
     AuthorityLock,
     BadInputProbes,
     Environment,
@@ -35,6 +36,7 @@ class Evidence:
         lane: The lane file, parsed.
         lane_digest: SHA-256 of its bytes, as ``sha256:<hex>``.
         frozen: The rollback proof that ships with greenlight, as its exact bytes.
+        attempts: What steps tried; None where nothing recorded it.
     """
 
     lane: Lane
@@ -55,3 +57,4 @@ class Evidence:
     publication: Publication
     tickets: ReservedTickets
     frozen: bytes
+    attempts: Attempts | None = None

@@ -308,6 +308,9 @@ class EnvironmentRules:
     )
     masked: tuple[Variable, ...] = given("Of these, the secret ones.", ["API_TOKEN"], default=())
     set: tuple[Setting, ...] = given("Variables set for every step.", default=())
+    execute: bool = given(
+        "Whether a step may start programs that lie in the workspace.", True, default=False
+    )
 
 
 @value

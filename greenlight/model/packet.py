@@ -51,6 +51,8 @@ EXECUTED = frozenset(
         "workspace.json",
     }
 )
+# What an executed packet has where something recorded what its steps tried.
+ATTEMPTS = "attempts.json"
 SEALED_ONLY = frozenset({MANIFEST, RERUN, HEADER})
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from greenlight.execution.confinement import Confinement, Unconfined
+from greenlight.execution.confined import Confined
+from greenlight.execution.confinement import Confinement
 from greenlight.ledger.pin import DEFAULT_REF
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
@@ -105,7 +106,7 @@ def run_lane(  # noqa: PLR0913 - the outside world of a run
         store: Where the packet goes.
         signer: The executor's key.
         grant: Id of the grant to use; the first that fits where empty.
-        confinement: What steps run in; an ordinary process where None.
+        confinement: What steps run in; the best box that this host can make where None.
         variables: The environment, of which steps get what the lane allows.
         on_step: Told each step's id as it begins.
 
@@ -150,7 +151,7 @@ def run_lanes(  # noqa: PLR0913 - the outside world of a run
         provider = FolderProvider(path.parent, store, Trust())
         jobs.append(_run.Job(request, provider, path.parent))
     around = Surroundings(
-        store, signer, confinement or Unconfined(), _now, variables, on_step=on_step
+        store, signer, confinement or Confined.here(), _now, variables, on_step=on_step
     )
     return _run.run_lanes(jobs, around)
 
@@ -246,7 +247,7 @@ def rerun_packet(  # noqa: PLR0913 - the outside world of a replay
     """
     located = packets.locate(store, str(packet), whole=True)
     verdict = verifying.verify_located(located, trust, store=store)
-    room = _rerun.ReplayRoom(confinement or Unconfined(), _now, variables)
+    room = _rerun.ReplayRoom(confinement or Confined.here(), _now, variables)
     return _rerun.rerun_packet(
         located,
         verdict,

@@ -174,6 +174,7 @@ class RealRun:
             publication=done.publication,
             tickets=self._staging.tickets(),
             frozen=published().frozen,
+            attempts=self._staging.attempts(),
         )
 
 

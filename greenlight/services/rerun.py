@@ -162,11 +162,12 @@ def rerun_packet(
     """
     if verdict.integrity in (Integrity.REJECTED, Integrity.WITHHELD):
         verdict.report.require()
-    if not verdict.trusted_by and not unsafe_unconfined:
+    if not verdict.trusted_by and not unsafe_unconfined and not confines(room.confinement):
         raise RefusedError(
             Code.REPLAY_UNTRUSTED,
-            "the signer of this packet is not trusted, and nothing confines its steps yet",
-            hint="verify it against a key you trust, or say --unsafe-unconfined",
+            "the signer of this packet is not trusted, and nothing here confines its steps",
+            hint="verify it against a key you trust, or say --unsafe-unconfined;"
+            " greenlight doctor says what this host lacks",
         )
     evidence = verdict.evidence
     if evidence is None:
@@ -181,6 +182,12 @@ def rerun_packet(
     artifacts, _ = set_apart(again, artifacts, veil)
     _, files = close_packet(again, located.files[LANE], artifacts)
     return _compare(located, again, files, tuple(sorted(veil.carried)))
+
+
+def confines(confinement: Confinement) -> bool:
+    """Report whether a stranger's steps can do nothing here but in their workspace."""
+    grades = confinement.grades()
+    return all((grades.path_outside.enforced_by, grades.network.enforced_by))
 
 
 def _veil(verdict: Verdict, private: Mapping[str, bytes]) -> Veil:

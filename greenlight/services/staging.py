@@ -6,24 +6,33 @@ the lane is not deterministic and a replay says so.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError
+from greenlight.execution.attempts import Recorder, Scope
 from greenlight.execution.confinement import Confinement
 from greenlight.execution.snapshot import take
 from greenlight.execution.steps import StepResult, StepSpec, build_environment
 from greenlight.execution.undo import put_back
 from greenlight.execution.workspace import SourceFile, Workspace
 from greenlight.model.codec import draft
-from greenlight.model.documents import Outcomes, Pins, ReservedTickets, RollbackProof
+from greenlight.model.documents import (
+    Attempts,
+    Outcomes,
+    Pins,
+    ReservedTickets,
+    RollbackProof,
+)
+from greenlight.model.documents.attempts import AttemptRow
 from greenlight.model.documents.outcomes import MutationRow, ToolCall, ToolDecision
 from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
 from greenlight.model.documents.rollback_proof import RollbackRow, UndoRun, ViewRow
 from greenlight.model.lane import AllowedSurface, Builtin, Command, Lane, Retain, Step, Undo
-from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot
+from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot, spell_target
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.services.admission import names_ticket
@@ -62,6 +71,7 @@ class Staging:
     _seen: Seen = field(init=False)
     _views: dict[str, list[str]] = field(init=False, default_factory=dict)
     _calls: list[ToolCall] = field(init=False, default_factory=list)
+    _attempts: list[tuple[str, Recorder]] = field(init=False, default_factory=list)
     _filled: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -93,15 +103,41 @@ class Staging:
         """Run one command step."""
         if step.tool:
             self.call(step)
-        return self.confinement.run(
-            StepSpec(
-                argv=argv_of(step),
-                cwd=step.workdir,
-                env=self.environment,
-                timeout_seconds=step.timeout_seconds,
-                max_output_bytes=step.max_output_bytes,
+        spec = StepSpec(
+            argv=argv_of(step),
+            cwd=step.workdir,
+            env=self.environment,
+            timeout_seconds=step.timeout_seconds,
+            max_output_bytes=step.max_output_bytes,
+            scope=scope_of(self.lane),
+        )
+        return self._confined(step.id, spec)
+
+    def _confined(self, name: str, spec: StepSpec) -> StepResult:
+        """Run a command, and keep what it tried."""
+        result = self.confinement.run(spec, self.workspace)
+        if result.attempts is not None:
+            self._attempts.append((name, result.attempts))
+        return result
+
+    def attempts(self) -> Attempts | None:
+        """Write down what steps, undo steps and views tried; None where nobody recorded."""
+        if not self.confinement.records:
+            return None
+        return Attempts(
+            complete=all(recorder.complete for _, recorder in self._attempts),
+            attempts=tuple(
+                AttemptRow(
+                    step=name,
+                    kind=each.kind,
+                    call=each.call,
+                    target=spell_target(os.fsencode(each.target))[0],
+                    outcome=each.outcome,
+                    count=count,
+                )
+                for name, recorder in self._attempts
+                for each, count in recorder.counts.items()
             ),
-            self.workspace,
         )
 
     @property
@@ -198,17 +234,21 @@ class Staging:
             code = "" if failed is None else str(failed)
             yield UndoRun(id=command.id, exit_code=result.exit_code, code=code)
 
-    def _command(self, command: Command) -> StepResult:
+    def _command(self, command: Command, *, discard: bool = False) -> StepResult:
         spec = StepSpec(
-            argv=command.run, env=self.environment, timeout_seconds=command.timeout_seconds
+            argv=command.run,
+            env=self.environment,
+            timeout_seconds=command.timeout_seconds,
+            scope=scope_of(self.lane),
+            discard=discard,
         )
-        return self.confinement.run(spec, self.workspace)
+        return self._confined(command.id, spec)
 
     def _look(self) -> None:
         """Run the logical views; one that fails has no digest, and proves nothing."""
         for view in self.lane.rollback.views if self.lane.rollback else ():
             try:
-                result = self._command(view)
+                result = self._command(view, discard=True)
             except StoreError:  # the machine fails, or a step took the workspace away
                 digest = ""
             else:
@@ -354,6 +394,16 @@ class Staging:
     def _undo_word(self, path: str) -> str:
         surface = self._covering(path)
         return "" if surface is None else surface.undo.value
+
+
+def scope_of(lane: Lane) -> Scope:
+    """Return what the commands of a lane may change in the workspace, and what they must not."""
+    return Scope(
+        allowed=tuple(surface.path for surface in lane.allowed),
+        forbidden=tuple(path for surface in lane.forbidden for path in surface.paths),
+        programs=tuple(name for surface in lane.forbidden for name in surface.programs),
+        execute=bool(lane.environment and lane.environment.execute),
+    )
 
 
 def _failure(result: StepResult) -> Code | None:

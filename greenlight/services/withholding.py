@@ -11,6 +11,7 @@ from greenlight.execution.quarantine import keep
 from greenlight.model.documents import ExecutionLog
 from greenlight.model.documents.secret_scan import Hit
 from greenlight.model.evidence import Evidence
+from greenlight.model.packet import ATTEMPTS
 from greenlight.services.closing import close_packet
 from greenlight.services.scanning import find_in_documents, withheld_paths
 from greenlight.store.repository import Store
@@ -65,8 +66,12 @@ def close_without_secrets(
 
 
 def _redact(evidence: Evidence, found: list[str]) -> Evidence:
-    """Withhold the reasons of the log, the only free words of a run, and say where."""
+    """Withhold the free words of a run, reasons and targets of attempts, and say where."""
     rows = tuple(replace(row, reason=REDACTED if row.reason else "") for row in evidence.log.steps)
+    attempts = evidence.attempts
+    if attempts is not None:
+        tried = tuple(replace(row, target=REDACTED) for row in attempts.attempts)
+        attempts = replace(attempts, attempts=tried) if ATTEMPTS in found else attempts
     hits = tuple(Hit(rule="document", path=path, offset=0) for path in found)
     scan = replace(evidence.scan, hits=(*evidence.scan.hits, *hits))
-    return replace(evidence, log=ExecutionLog(steps=rows), scan=scan)
+    return replace(evidence, log=ExecutionLog(steps=rows), scan=scan, attempts=attempts)

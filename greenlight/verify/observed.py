@@ -9,7 +9,8 @@ document says what another one denies is checked here, for every executed packet
 3. each change begins where the workspace began, is called what it is, and names the surface
    that covers it, not one that it would like;
 4. the snapshots' digests are what files and changes give;
-5. the rollback proof is about these changes and no others.
+5. the rollback proof is about these changes and no others;
+6. what steps tried is on record exactly where a grade says that somebody recorded.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from greenlight.model.documents.outcomes import MutationRow, ToolDecision
 from greenlight.model.documents.workspace import Workspace, WorkspaceFile
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
+from greenlight.model.grades import RECORDER
 from greenlight.model.lane import Lane, Step, complete_steps
+from greenlight.model.packet import ATTEMPTS
 from greenlight.model.snapshot import ABSENT, FileState, Snapshot, SnapshotProblem, change_word
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.verify.derive.execution_plan import target_of, tool_of
@@ -42,6 +45,7 @@ def verify_observed(evidence: Evidence) -> list[Finding]:
         *_changes(evidence),
         *_snapshots(evidence),
         *_rollback(evidence),
+        *_attempts(evidence),
     ]
 
 
@@ -266,3 +270,23 @@ def _rollback(evidence: Evidence) -> Iterator[Finding]:
 
 def _say(what: str | FileState) -> str:
     return (show(what) if isinstance(what, FileState) else what) or "none"
+
+
+# --- 6
+
+
+def _attempts(evidence: Evidence) -> Iterator[Finding]:
+    recorded = any(row.observed_by == RECORDER for row in evidence.environment.grades)
+    if recorded and evidence.attempts is None:
+        yield Finding(Code.DOCUMENT_MISSING, ATTEMPTS, "a document", "none")
+    if evidence.attempts is None:
+        return
+    if not recorded:
+        yield Finding(Code.DOCUMENT_EXTRA, ATTEMPTS, "none: no grade says that it was", "a file")
+    rollback = evidence.lane.rollback
+    commands = (*rollback.steps, *rollback.views) if rollback else ()
+    names = {step.id for step in evidence.lane.steps} | {each.id for each in commands}
+    for index, row in enumerate(evidence.attempts.attempts):
+        if row.step not in names:
+            where = f"{ATTEMPTS}#/attempts/{index}/step"
+            yield Finding(Code.LANE_DIFFERS, where, "a command of the lane", row.step)

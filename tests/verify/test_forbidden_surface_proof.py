@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from itertools import product
 
 import pytest
 
+from greenlight.model.documents import Attempts
+from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome, AttemptRow
 from greenlight.model.documents.environment import GradeRow
 from greenlight.model.documents.forbidden_surface_proof import (
     Aspect,
@@ -98,7 +101,11 @@ def test_silence_counts_where_somebody_enforced_or_looked(
     found = aspect_of(evidence_with(surface(**WAYS[aspect]), grades=(row,)))
     assert found.aspect is aspect
     assert (found.enforced_by, found.observed_by) == grade
-    assert found.verdict is (QUIET[aspect] if enforced or observed else UNKNOWN)
+    if aspect in (Aspect.NETWORK, Aspect.PROGRAM):
+        # A record of attempts is never complete: only what was denied was not touched.
+        assert found.verdict is (UNTOUCHED if enforced else UNKNOWN)
+    else:
+        assert found.verdict is (QUIET[aspect] if enforced or observed else UNKNOWN)
 
 
 @pytest.mark.parametrize("aspect", Aspect)
@@ -196,10 +203,11 @@ def test_the_answer_to_whether_anything_was_attempted() -> None:
 
 
 def test_a_lane_without_forbidden_surfaces_has_not_looked() -> None:
-    """Naming nothing is UNKNOWN, not NO."""
+    """Naming nothing is UNKNOWN, not NO, but where nothing outside could be reached."""
     good = good_evidence()
     nothing = replace(good, lane=replace(good.lane, forbidden=()))
-    assert proof_of(nothing).any_forbidden_surface_attempted is Attempted.UNKNOWN
+    assert proof_of(nothing).any_forbidden_surface_attempted is Attempted.FALSE
+    assert proof_of(unwalled(nothing)).any_forbidden_surface_attempted is Attempted.UNKNOWN
 
 
 def test_the_probes_do_not_count() -> None:
@@ -208,16 +216,77 @@ def test_the_probes_do_not_count() -> None:
     assert proof_of(good_evidence()).any_forbidden_surface_attempted is Attempted.FALSE
 
 
+def answer(evidence: Evidence, classes: Collection[SurfaceClass]) -> Answer:
+    return touched(proof_of(evidence), classes, evidence.environment)
+
+
+def unwalled(evidence: Evidence) -> Evidence:
+    """The evidence of a host that left the files outside the workspace open."""
+    grades = tuple(row for row in evidence.environment.grades if row.kind != "path_outside")
+    return replace(evidence, environment=replace(evidence.environment, grades=grades))
+
+
+def attempt(kind: str, target: str, outcome: str = "denied") -> AttemptRow:
+    return AttemptRow(
+        step="S5",
+        kind=AttemptKind(kind),
+        call="a call",
+        target=target,
+        outcome=AttemptOutcome(outcome),
+        count=1,
+    )
+
+
+ATTEMPTS: list[tuple[str, str, str, str, SurfaceVerdict]] = [
+    ("path", "write", "kb/closed/a", "denied", BLOCKED),
+    ("path", "write", "kb/closed/a", "staged", VIOLATED),
+    ("path", "write", "/kb/closed/a", "denied", UNTOUCHED),
+    ("path", "write", "kb/open/a", "staged", UNTOUCHED),
+    ("program", "program", "/usr/bin/psql -c x", "denied", BLOCKED),
+    ("program", "program", "/usr/bin/psql -c x", "allowed", VIOLATED),
+    ("program", "program", "/usr/bin/ls psql", "allowed", UNTOUCHED),
+    ("network", "network", "10.0.0.1:5432", "denied", BLOCKED),
+    ("network", "network", "10.0.0.1:5432", "allowed", VIOLATED),
+    ("network", "network", "10.0.0.1:53", "denied", BLOCKED),
+    ("network", "network", "family 40", "denied", BLOCKED),
+    ("network", "network", "10.0.0.1:443", "denied", UNTOUCHED),
+]
+
+
+@pytest.mark.parametrize(("aspect", "kind", "target", "outcome", "verdict"), ATTEMPTS)
+def test_what_was_tried_is_told(
+    aspect: str, kind: str, target: str, outcome: str, verdict: SurfaceVerdict
+) -> None:
+    """An attempt on the surface is BLOCKED or VIOLATED; one on another is not its affair."""
+    evidence = evidence_with(surface(**WAYS[Aspect(aspect)]))
+    rows = Attempts(complete=True, attempts=(attempt(kind, target, outcome),))
+    assert aspect_of(replace(evidence, attempts=rows)).verdict is verdict
+
+
+@pytest.mark.parametrize("kind", ["write", "network", "program", "system"])
+def test_whatever_was_denied_was_attempted(kind: str) -> None:
+    """What nothing allows is forbidden, whether or not the lane has a name for it."""
+    good = good_evidence()
+    rows = Attempts(complete=True, attempts=(attempt(kind, "/etc/x"),))
+    tried = proof_of(replace(good, attempts=rows)).any_forbidden_surface_attempted
+    assert tried is Attempted.TRUE
+    allowed = Attempts(complete=True, attempts=(attempt(kind, "10.0.0.1:9", "allowed"),))
+    tried = proof_of(replace(good, attempts=allowed)).any_forbidden_surface_attempted
+    assert tried is Attempted.FALSE
+
+
 def test_touched_needs_every_class_named() -> None:
     """NO takes a known row for each class; a missing row is UNKNOWN, a violation YES."""
     good = good_evidence()
-    assert touched(proof_of(good), PRODUCTION) is Answer.NO
-    assert touched(proof_of(good), REAL_RUN) is Answer.NO
+    assert answer(good, PRODUCTION) is Answer.NO
+    assert answer(good, REAL_RUN) is Answer.NO
     fewer = replace(good, lane=replace(good.lane, forbidden=good.lane.forbidden[1:]))
-    assert touched(proof_of(fewer), PRODUCTION) is Answer.UNKNOWN
-    assert touched(proof_of(fewer), REAL_RUN) is Answer.NO
+    assert answer(fewer, PRODUCTION) is Answer.NO  # by no name could it be reached
+    fewer = unwalled(fewer)
+    assert answer(fewer, PRODUCTION) is Answer.UNKNOWN
+    assert answer(fewer, REAL_RUN) is Answer.NO
     pg = call(good, "query_pg", ToolDecision.ALLOWED)
-    assert touched(proof_of(pg), PRODUCTION) is Answer.YES
-    assert touched(proof_of(pg), REAL_RUN) is Answer.NO
+    assert answer(pg, PRODUCTION) is Answer.YES
+    assert answer(pg, REAL_RUN) is Answer.NO
     held = call(good, "query_pg", ToolDecision.REJECTED)
-    assert touched(proof_of(held), PRODUCTION) is Answer.NO  # attempted, and not changed
+    assert answer(held, PRODUCTION) is Answer.NO  # attempted, and not changed

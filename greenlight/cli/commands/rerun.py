@@ -9,7 +9,7 @@ from greenlight.cli.progress import progress
 from greenlight.cli.surroundings import clock, store_for, variables
 from greenlight.cli.trusting import given_trust, trust_for
 from greenlight.cli.values import Values
-from greenlight.execution.confinement import Unconfined
+from greenlight.execution.confined import Confined
 from greenlight.services.packets import locate
 from greenlight.services.private import private_files
 from greenlight.services.rerun import Comparison, ReplayRoom, RerunResult, rerun_packet
@@ -27,7 +27,7 @@ def run(arguments: Values) -> Answer:
         verdict = verify_located(located, trusted, store=store, private=private)
         if private is None:
             private = private_files(located, verdict.evidence, store)
-        room = ReplayRoom(Unconfined(), clock, variables(), on_step=shown.step)
+        room = ReplayRoom(Confined.here(), clock, variables(), on_step=shown.step)
         result = rerun_packet(
             located,
             verdict,

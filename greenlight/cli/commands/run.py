@@ -13,7 +13,7 @@ from greenlight.cli.values import Values
 from greenlight.cli.verdicts import fault_of, verdict_lines
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, StoreError
-from greenlight.execution.confinement import Unconfined
+from greenlight.execution.confined import Confined, require_enforced
 from greenlight.model.documents.execution_log import StepState
 from greenlight.model.documents.forbidden_surface_proof import ProofRow
 from greenlight.model.lane import Lane, complete_steps
@@ -48,8 +48,11 @@ def run(arguments: Values) -> Answer:
             for path, data in zip(arguments.lanes, read, strict=True)
         ]
         with progress("run", sum(len(complete_steps(lane)) for lane in lanes)) as shown:
+            confinement = Confined.here()
+            if arguments.require == "enforced":
+                require_enforced(confinement.ability)
             around = Surroundings(
-                store, signer, Unconfined(), clock, variables(), on_step=shown.step
+                store, signer, confinement, clock, variables(), on_step=shown.step
             )
             if arguments.plan or any(lane.mode == Mode.DRY_RUN for lane in lanes):
                 return _of_many(

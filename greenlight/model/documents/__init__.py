@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what the table below gives at run time
+    from greenlight.model.documents.attempts import Attempts as Attempts
     from greenlight.model.documents.authority_lock import AuthorityLock as AuthorityLock
     from greenlight.model.documents.bad_input_probes import BadInputProbes as BadInputProbes
     from greenlight.model.documents.blocker_map import BlockerMap as BlockerMap
@@ -51,6 +52,7 @@ _MODULES = {
     "ExecutionPlan": "execution_plan",
     "ExecutionLog": "execution_log",
     "Outcomes": "outcomes",
+    "Attempts": "attempts",
     "Pins": "pins",
     "ForbiddenSurfaceProof": "forbidden_surface_proof",
     "RollbackProof": "rollback_proof",

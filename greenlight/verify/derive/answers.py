@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from greenlight.model.documents.environment import Environment
 from greenlight.model.documents.forbidden_surface_proof import ForbiddenSurfaceProof
 from greenlight.model.documents.words import Answer
 from greenlight.model.surface import SurfaceClass, SurfaceVerdict
@@ -33,10 +34,19 @@ _CHANGED = (SurfaceVerdict.VIOLATED,)
 _UNCHANGED = (SurfaceVerdict.UNTOUCHED, SurfaceVerdict.NOT_REQUESTED, SurfaceVerdict.BLOCKED)
 
 
-def touched(proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass]) -> Answer:
+def walled(environment: Environment) -> bool:
+    """Report whether the system kept every step from all that lies outside its workspace."""
+    enforced = {row.kind for row in environment.grades if row.enforced_by}
+    return enforced >= {"path_outside", "network", "program", "environment"}
+
+
+def touched(
+    proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass], environment: Environment
+) -> Answer:
     """Say whether a surface of ``classes`` changed; UNKNOWN where nobody could have noticed.
 
-    Each of the classes must be named by the lane: what nobody looked at is not known.
+    Each of the classes must be named by the lane: what nobody looked at is not known.  Not so
+    where nothing outside the workspace could be reached, by whatever name.
     """
     rows = [row for row in proof.surfaces if row.surface_class in classes]
     if any(row.verdict in _CHANGED for row in rows):
@@ -44,4 +54,6 @@ def touched(proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass]) -> 
     seen = {row.surface_class for row in rows if row.verdict in _UNCHANGED}
     unknown = any(row.verdict not in _UNCHANGED for row in rows)
     wanted = set(classes) - {SurfaceClass.PRODUCTION_TARGET}
+    if walled(environment):
+        wanted = set()
     return Answer.NO if wanted <= seen and not unknown else Answer.UNKNOWN

@@ -6,8 +6,9 @@ and a surface and nothing looked, the word is UNKNOWN, and UNKNOWN is never clea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome, AttemptRow
 from greenlight.model.documents.environment import Environment, GradeRow
 from greenlight.model.documents.forbidden_surface_proof import (
     Aspect,
@@ -20,6 +21,7 @@ from greenlight.model.documents.outcomes import Outcomes, ToolDecision
 from greenlight.model.evidence import Evidence
 from greenlight.model.lane import ForbiddenSurface
 from greenlight.model.surface import SurfaceVerdict, matches_any, tool_matches
+from greenlight.verify.derive.answers import walled
 
 _KNOWN = (SurfaceVerdict.UNTOUCHED, SurfaceVerdict.NOT_REQUESTED)
 # From bad to good: the verdict on a surface is the worst of its aspects.
@@ -34,31 +36,47 @@ _WORST_FIRST = (
 
 def derive_forbidden_surface_proof(evidence: Evidence) -> ForbiddenSurfaceProof:
     """Judge each forbidden surface by what the lane, the outcomes and the host say."""
+    attempts = evidence.attempts.attempts if evidence.attempts else ()
     rows = tuple(
-        _row(surface, evidence.outcomes, evidence.environment)
+        _row(surface, evidence.outcomes, evidence.environment, attempts)
         for surface in evidence.lane.forbidden
     )
     outside = tuple(row.path for row in evidence.outcomes.mutations if not row.surface)
     return ForbiddenSurfaceProof(
         surfaces=rows,
         outside_scope=outside,
-        any_forbidden_surface_attempted=_attempted(rows, outside),
+        any_forbidden_surface_attempted=_attempted(
+            rows, outside, attempts, looked=bool(rows) or walled(evidence.environment)
+        ),
         known=sum(row.verdict in _KNOWN for row in rows),
         total=len(rows),
         probe_attempts=len(evidence.probes.probes),
     )
 
 
-def _attempted(rows: Sequence[ProofRow], outside: Sequence[str]) -> Attempted:
+def _attempted(
+    rows: Sequence[ProofRow],
+    outside: Sequence[str],
+    attempts: Sequence[AttemptRow],
+    *,
+    looked: bool,
+) -> Attempted:
     verdicts = {row.verdict for row in rows}
-    if outside or verdicts & {SurfaceVerdict.VIOLATED, SurfaceVerdict.BLOCKED}:
+    # What nothing allows is forbidden, whether or not the lane has a name for it.
+    denied = any(row.outcome is AttemptOutcome.DENIED for row in attempts)
+    if denied or outside or verdicts & {SurfaceVerdict.VIOLATED, SurfaceVerdict.BLOCKED}:
         return Attempted.TRUE
-    # A lane that names no forbidden surface has not looked at any.
-    return Attempted.FALSE if rows and verdicts <= set(_KNOWN) else Attempted.UNKNOWN
+    # A lane that names no forbidden surface has not looked at any, where nothing was prevented.
+    return Attempted.FALSE if looked and verdicts <= set(_KNOWN) else Attempted.UNKNOWN
 
 
-def _row(surface: ForbiddenSurface, outcomes: Outcomes, environment: Environment) -> ProofRow:
-    aspects = tuple(_aspects(surface, outcomes, environment))
+def _row(
+    surface: ForbiddenSurface,
+    outcomes: Outcomes,
+    environment: Environment,
+    attempts: Sequence[AttemptRow],
+) -> ProofRow:
+    aspects = tuple(_aspects(surface, outcomes, environment, attempts))
     verdicts = {aspect.verdict for aspect in aspects}
     worst = next((v for v in _WORST_FIRST if v in verdicts), SurfaceVerdict.UNKNOWN)
     return ProofRow(
@@ -71,29 +89,69 @@ def _row(surface: ForbiddenSurface, outcomes: Outcomes, environment: Environment
 
 
 def _aspects(
-    surface: ForbiddenSurface, outcomes: Outcomes, environment: Environment
+    surface: ForbiddenSurface,
+    outcomes: Outcomes,
+    environment: Environment,
+    attempts: Sequence[AttemptRow],
 ) -> Iterator[AspectRow]:
     grades = {row.kind: row for row in environment.grades}
     if surface.paths:
-        grade = grades.get("path_workspace")
         touched = any(matches_any(surface.paths, row.path) for row in outcomes.mutations)
         # Where something could not be seen, nobody knows what stands there.
         good = SurfaceVerdict.UNKNOWN if outcomes.refused_names else SurfaceVerdict.UNTOUCHED
-        seen = SurfaceVerdict.VIOLATED if touched else good
-        yield _aspect(Aspect.PATH, surface.paths, grade, seen)
+        tried = _tried(attempts, AttemptKind.WRITE, lambda row: _is_path(surface, row))
+        seen = SurfaceVerdict.VIOLATED if touched else tried or good
+        yield _aspect(Aspect.PATH, surface.paths, grades.get("path_workspace"), seen)
     if surface.tools:
         yield _aspect(Aspect.TOOL, surface.tools, grades.get("tool"), _tools(surface, outcomes))
     if surface.network:
-        # Nothing here records a connection yet, so only enforcement could say anything.
+        tried = _tried(attempts, AttemptKind.NETWORK, lambda row: _may_be_meant(surface, row))
         grade = grades.get("network")
-        yield _aspect(Aspect.NETWORK, surface.network, grade, SurfaceVerdict.NOT_REQUESTED)
+        yield _aspect(Aspect.NETWORK, surface.network, grade, tried or _kept(grade))
     if surface.programs:
+        tried = _tried(attempts, AttemptKind.PROGRAM, lambda row: _is_program(surface, row))
         grade = grades.get("program")
-        yield _aspect(Aspect.PROGRAM, surface.programs, grade, SurfaceVerdict.NOT_REQUESTED)
+        yield _aspect(Aspect.PROGRAM, surface.programs, grade, tried or _kept(grade))
     if surface.variables:
         given = set(surface.variables) & set(environment.variables)
         seen = SurfaceVerdict.VIOLATED if given else SurfaceVerdict.UNTOUCHED
         yield _aspect(Aspect.VARIABLE, surface.variables, grades.get("environment"), seen)
+
+
+def _kept(grade: GradeRow | None) -> SurfaceVerdict:
+    """Return what follows where nobody saw an attempt: nothing, but from what was prevented."""
+    enforced = grade is not None and grade.enforced_by
+    return SurfaceVerdict.UNTOUCHED if enforced else SurfaceVerdict.UNKNOWN
+
+
+def _tried(
+    attempts: Sequence[AttemptRow], kind: AttemptKind, about: Callable[[AttemptRow], bool]
+) -> SurfaceVerdict | None:
+    """Return what the attempts on a surface come to; None where none was seen."""
+    outcomes = {row.outcome for row in attempts if row.kind is kind and about(row)}
+    if outcomes - {AttemptOutcome.DENIED}:
+        return SurfaceVerdict.VIOLATED
+    return SurfaceVerdict.BLOCKED if outcomes else None
+
+
+def _is_path(surface: ForbiddenSurface, row: AttemptRow) -> bool:
+    return not row.target.startswith("/") and matches_any(surface.paths, row.target)
+
+
+def _is_program(surface: ForbiddenSurface, row: AttemptRow) -> bool:
+    return row.target.partition(" ")[0].rpartition("/")[2] in surface.programs
+
+
+def _may_be_meant(surface: ForbiddenSurface, row: AttemptRow) -> bool:
+    """Report whether an attempt may have been on the surface: an address tells no name."""
+    port = row.target.rpartition(":")[2]
+    if not port.isdigit() or port == _DOMAIN:
+        return True  # a look-up, or something of which nobody knows where it leads
+    ports = {each.rpartition(":")[2] for each in surface.network}
+    return port in ports or not all(each.isdigit() for each in ports)
+
+
+_DOMAIN = "53"
 
 
 def _tools(surface: ForbiddenSurface, outcomes: Outcomes) -> SurfaceVerdict:

@@ -124,6 +124,7 @@ def derive_packet(evidence: Evidence) -> Derived:
         evidence.tickets,
         addendum,
         self_check,
+        *(() if evidence.attempts is None else (evidence.attempts,)),
     )
     return Derived(
         evidence=evidence,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from greenlight.model.documents import (
+    Environment,
     ExecutionPlan,
     ForbiddenSurfaceProof,
     GovernanceAddendum,
@@ -59,7 +60,7 @@ def derive_review(
         _simple(evidence.gate.result, "rollback-gate.json#/result"),
         _simple(evidence.probes.result, "bad-input-probes.json#/result"),
         _simple(evidence.rollback.result, "rollback-proof.json#/result"),
-        _production(proof),
+        _production(proof, evidence.environment),
         _pins(evidence),
         _priors(evidence),
         _governance(evidence, addendum),
@@ -111,8 +112,8 @@ def _forbidden(proof: ForbiddenSurfaceProof) -> _Answer:
     return _UNATTEMPTED[proof.any_forbidden_surface_attempted], where, because
 
 
-def _production(proof: ForbiddenSurfaceProof) -> _Answer:
-    answer = touched(proof, PRODUCTION)
+def _production(proof: ForbiddenSurfaceProof, environment: Environment) -> _Answer:
+    answer = touched(proof, PRODUCTION, environment)
     where = ("forbidden-surface-proof.json#/surfaces", "header.json#/production_mutation")
     return _OPPOSITE[answer], where, f"production mutation: {answer.value}"
 

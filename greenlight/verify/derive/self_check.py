@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from greenlight.model.documents import (
     BlockerMap,
+    Environment,
     ForbiddenSurfaceProof,
     Header,
     Review,
@@ -72,6 +73,7 @@ def derive_self_check(  # noqa: PLR0913 - it looks at all that was derived
         (_NO[header.production_mutation], ("header.json#/production_mutation",)),
         (_NO[header.real_run], ("header.json#/real_run",)),
         _classes(
+            evidence.environment,
             proof,
             {
                 SurfaceClass.PRODUCTION_PG,
@@ -79,9 +81,9 @@ def derive_self_check(  # noqa: PLR0913 - it looks at all that was derived
                 SurfaceClass.SYSTEM_ISSUES,
             },
         ),
-        _classes(proof, {SurfaceClass.CI_DEPLOY}),
-        _classes(proof, {SurfaceClass.SECRETS}),
-        _classes(proof, {SurfaceClass.EVIDENCE_DELETION}),
+        _classes(evidence.environment, proof, {SurfaceClass.CI_DEPLOY}),
+        _classes(evidence.environment, proof, {SurfaceClass.SECRETS}),
+        _classes(evidence.environment, proof, {SurfaceClass.EVIDENCE_DELETION}),
         (
             evidence.gate.result if evidence.gate.judges else Result.FAIL,
             ("rollback-gate.json#/rows", "rollback-gate.json#/judges"),
@@ -102,5 +104,7 @@ def derive_self_check(  # noqa: PLR0913 - it looks at all that was derived
     return SelfCheck(items=rows, passed=passed, result=result)
 
 
-def _classes(proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass]) -> _Item:
-    return _NO[touched(proof, classes)], (_PROOF,)
+def _classes(
+    environment: Environment, proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass]
+) -> _Item:
+    return _NO[touched(proof, classes, environment)], (_PROOF,)

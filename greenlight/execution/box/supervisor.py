@@ -1,0 +1,336 @@
+"""The supervisor: answers the filter's questions, from outside, and writes them down.
+
+Reading what a stopped process asks for is a look at memory that its other threads can change
+before the kernel reads it again (Documentation/userspace-api/seccomp_filter.rst says so).  So
+nothing rests on an answer of "go on": the kernel's own walls stand behind it.  An answer of
+"no" is final.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from greenlight.execution.attempts import (
+    MAX_TARGET,
+    Attempt,
+    Recorder,
+    Scope,
+)
+from greenlight.execution.box import calls, kernel
+from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
+
+_RECEIVE, _SEND, _STILL_VALID = 0xC0502100, 0xC0182101, 0x40082102
+_NOTIFICATION: Final = struct.Struct("<QIIiIQ6Q")
+_CONTINUE: Final = 1
+_AT_FDCWD, _AT_EMPTY_PATH, _AT_SYMLINK_NOFOLLOW = -100, 0x1000, 0x100
+_PAGE, _MAX_PATH, _MAX_WORDS = 4096, 4096, 8
+_INET_BYTES, _INET6_BYTES = 8, 24  # of an address, up to the host
+_NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES})
+_WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+
+_DEVICES: Final = frozenset(
+    f"/dev/{name}" for name in ("null", "zero", "full", "tty", "random", "urandom")
+)
+_OWN: Final = ("/proc/self/", "/proc/thread-self/", "/dev/std", "/dev/fd/", "/dev/pts/")
+
+# Of each call: pairs of arguments, the folder's descriptor (None for the working directory)
+# and the path; and whether a link at the end is followed.
+_PATHS: Final[dict[str, tuple[tuple[tuple[int | None, int], ...], bool]]] = {
+    "open": (((None, 0),), True), "creat": (((None, 0),), True), "openat": (((0, 1),), True),
+    "openat2": (((0, 1),), True), "unlink": (((None, 0),), False),
+    "unlinkat": (((0, 1),), False), "rename": (((None, 0), (None, 1)), False),
+    "renameat": (((0, 1), (2, 3)), False), "renameat2": (((0, 1), (2, 3)), False),
+    "mkdir": (((None, 0),), False), "mkdirat": (((0, 1),), False),
+    "rmdir": (((None, 0),), False), "link": (((None, 1),), False),
+    "linkat": (((2, 3),), False), "symlink": (((None, 1),), False),
+    "symlinkat": (((1, 2),), False), "truncate": (((None, 0),), True),
+    "chmod": (((None, 0),), True), "fchmodat": (((0, 1),), True),
+    "fchmodat2": (((0, 1),), True), "chown": (((None, 0),), True),
+    "lchown": (((None, 0),), False), "fchownat": (((0, 1),), True),
+    "mknod": (((None, 0),), False), "mknodat": (((0, 1),), False),
+    "setxattr": (((None, 0),), True), "lsetxattr": (((None, 0),), False),
+    "removexattr": (((None, 0),), True), "lremovexattr": (((None, 0),), False),
+}  # fmt: skip
+
+
+class _Unreadable(Exception):  # noqa: N818 - internal control flow
+    """The memory of the process could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step may write, as it sees it.
+
+    Attributes:
+        workspace: Path of the workspace.
+        elsewhere: Folders, each with a slash behind it, that are of no consequence and are
+            gone with the box.
+        names: What to call paths of this machine that evidence must not have, by beginning.
+    """
+
+    workspace: str
+    elsewhere: tuple[str, ...]
+    names: Mapping[str, str]
+
+
+class Supervisor:
+    """Decides about the calls of one box, and records them.
+
+    Args:
+        listener: Descriptor of the filter's questions.
+        root: Descriptor of the box's root folder.
+        place: Where the step may write.
+        scope: What may change there.
+    """
+
+    def __init__(self, listener: int, root: int, place: Place, scope: Scope) -> None:
+        self.recorder = Recorder()
+        self._listener = listener
+        self._root = root
+        self._place = place
+        self._workspace = place.workspace
+        self._scope = scope
+        self._programs = frozenset(scope.programs)
+
+    def answer(self) -> bool:
+        """Answer one question; return whether there may be another."""
+        buffer = ctypes.create_string_buffer(80)
+        try:
+            fcntl.ioctl(self._listener, _RECEIVE, buffer)
+        except OSError as error:
+            # The process went away, or a signal came first; anything else ends the listening.
+            return error.errno in (errno.ENOENT, errno.EINTR, errno.EAGAIN)
+        number, pid, _, call, _, _, *arguments = _NOTIFICATION.unpack(buffer.raw)
+        name = calls.NAMES.get(call, str(call))
+        try:
+            attempts, refusal = self._decide(_Caller(pid, self._root), name, arguments)
+        except (_Unreadable, OSError, struct.error, IndexError, ValueError):
+            self.recorder.undecoded += 1
+            attempts, refusal = [], errno.EACCES
+        try:
+            # Only what is still there was about the memory that was read.
+            fcntl.ioctl(self._listener, _STILL_VALID, struct.pack("<Q", number))
+        except OSError:
+            return True
+        for attempt in attempts:
+            self.recorder.add(self._without_machine(attempt))
+        reply = struct.pack("<QqiI", number, 0, -refusal, 0 if refusal else _CONTINUE)
+        try:
+            fcntl.ioctl(self._listener, _SEND, reply)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+        return True
+
+    def _without_machine(self, attempt: Attempt) -> Attempt:
+        for begin, name in self._place.names.items():
+            if attempt.target.startswith(begin):
+                return replace(attempt, target=name + attempt.target.removeprefix(begin))
+        return attempt
+
+    def _decide(
+        self, caller: _Caller, name: str, arguments: list[int]
+    ) -> tuple[list[Attempt], int]:
+        if name in calls.REFUSED:
+            return [_denied(AttemptKind.SYSTEM, name, "")], calls.REFUSED[name]
+        if name in calls.PROGRAMS:
+            return self._program(caller, name, arguments)
+        if name == "socket":
+            target = f"family {arguments[0]}"
+            return [_denied(AttemptKind.NETWORK, name, target)], errno.EAFNOSUPPORT
+        if name in ("connect", "bind", "sendto", "sendmsg", "sendmmsg"):
+            return _network(caller, name, arguments)
+        return self._write(caller, name, arguments)
+
+    # --- programs
+
+    def _program(
+        self, caller: _Caller, name: str, arguments: list[int]
+    ) -> tuple[list[Attempt], int]:
+        if name == "execve":
+            folder, where, words = _AT_FDCWD, arguments[0], arguments[1]
+        else:
+            folder, where, words = _signed(arguments[0]), arguments[1], arguments[2]
+        path = caller.path(folder, where)
+        found = caller.find(path, follow=True)
+        nameless = path.startswith("/memfd:") or path.endswith(" (deleted)")
+        if found is None and not nameless:
+            return [], 0  # a shell looks through PATH; the kernel says that it is not there
+        inside = found is not None and found.startswith(
+            (f"{self._workspace}/", *self._place.elsewhere)
+        )
+        named = {os.path.basename(path), os.path.basename(found or path)}
+        target = " ".join((path, *caller.words(words)[1:]))
+        if named & self._programs or nameless or (inside and not self._scope.execute):
+            return [_denied(AttemptKind.PROGRAM, name, target)], errno.EACCES
+        return [Attempt(AttemptKind.PROGRAM, name, target[:MAX_TARGET], AttemptOutcome.ALLOWED)], 0
+
+    # --- paths
+
+    def _write(self, caller: _Caller, name: str, arguments: list[int]) -> tuple[list[Attempt], int]:
+        pairs, follow = _PATHS[name]
+        if name == "openat2":
+            flags = struct.unpack("<Q", caller.read(arguments[2], 8))[0]
+            if not flags & _WRITES:
+                return [], 0
+            follow = not flags & os.O_NOFOLLOW
+        elif name in ("open", "openat"):
+            flags = arguments[1 if name == "open" else 2]
+            follow = not flags & os.O_NOFOLLOW
+        attempts: list[Attempt] = []
+        refusal = 0
+        for descriptor, where in pairs:
+            folder = _AT_FDCWD if descriptor is None else _signed(arguments[descriptor])
+            path = caller.path(folder, arguments[where])
+            if path.startswith(_OWN):
+                continue  # a descriptor of its own: where it leads was decided when it was opened
+            found = caller.resolve(path, follow=follow)
+            if found is None:
+                return [], 0  # its folder is not there: the kernel says so
+            attempt = self._judge(name, found)
+            if attempt is not None:
+                attempts.append(attempt)
+                if attempt.outcome is AttemptOutcome.DENIED:
+                    refusal = errno.EROFS
+        return attempts, refusal
+
+    def _judge(self, name: str, path: str) -> Attempt | None:
+        """Return what a write to ``path`` is to be told as; None where it is the plan's."""
+        if (
+            path in _DEVICES
+            or path.startswith(self._place.elsewhere)
+            or f"{path}/" in self._place.elsewhere
+        ):
+            return None
+        if path == self._workspace:
+            return None  # its own mode: the list of changes does not have it
+        if not path.startswith(f"{self._workspace}/"):
+            return _denied(AttemptKind.WRITE, name, path)
+        own = path.removeprefix(f"{self._workspace}/")
+        if self._scope.forbids(own):
+            return _denied(AttemptKind.WRITE, name, own)
+        if self._scope.allows(own):
+            return None
+        return Attempt(AttemptKind.WRITE, name, own[:MAX_TARGET], AttemptOutcome.STAGED)
+
+
+def _denied(kind: AttemptKind, name: str, target: str) -> Attempt:
+    return Attempt(kind, name, target[:MAX_TARGET], AttemptOutcome.DENIED)
+
+
+def _signed(value: int) -> int:
+    return int(ctypes.c_int(value & 0xFFFFFFFF).value)
+
+
+# --- network
+
+
+def _network(caller: _Caller, name: str, arguments: list[int]) -> tuple[list[Attempt], int]:
+    if name in ("sendmsg", "sendmmsg"):
+        pointer, length = struct.unpack("<QI", caller.read(arguments[1], 12))
+        if not pointer:
+            return [], 0  # on a socket that is connected, or has no name to send to
+    elif name == "sendto":
+        pointer, length = arguments[4], arguments[5]
+    else:
+        pointer, length = arguments[1], arguments[2]
+    raw = caller.read(pointer, max(2, min(length & 0xFFFFFFFF, 128)))
+    family = struct.unpack_from("<H", raw)[0]
+    if family in (socket.AF_UNIX, 16):
+        return [], 0  # the box has its own: no socket of the host has a name in it
+    refusal = errno.EACCES if name == "bind" else errno.ENETUNREACH
+    return [_denied(AttemptKind.NETWORK, name, _destination(family, raw))], refusal
+
+
+def _destination(family: int, raw: bytes) -> str:
+    if family == socket.AF_INET and len(raw) >= _INET_BYTES:
+        host = socket.inet_ntop(socket.AF_INET, raw[4:8])
+        return f"{host}:{struct.unpack_from('>H', raw, 2)[0]}"
+    if family == socket.AF_INET6 and len(raw) >= _INET6_BYTES:
+        host = socket.inet_ntop(socket.AF_INET6, raw[8:24])
+        return f"[{host}]:{struct.unpack_from('>H', raw, 2)[0]}"
+    return f"family {family}"
+
+
+class _Caller:
+    """The stopped process, as its memory and its folders show it."""
+
+    def __init__(self, pid: int, root: int) -> None:
+        self._pid = pid
+        self._root = root
+        self._memory = -1
+
+    def __del__(self) -> None:
+        if self._memory >= 0:
+            os.close(self._memory)
+
+    def read(self, address: int, length: int) -> bytes:
+        """Return bytes of its memory."""
+        if self._memory < 0:
+            self._memory = os.open(f"/proc/{self._pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        data = os.pread(self._memory, length, address)
+        if not data:
+            raise _Unreadable
+        return data
+
+    def text(self, address: int) -> str:
+        """Return the text at an address, which ends with NUL."""
+        found = b""
+        while len(found) < _MAX_PATH:
+            at = address + len(found)
+            piece = self.read(at, _PAGE - at % _PAGE)
+            end = piece.find(b"\0")
+            if end >= 0:
+                return os.fsdecode(found + piece[:end])
+            found += piece
+        raise _Unreadable
+
+    def words(self, address: int) -> list[str]:
+        """Return the first arguments of a program."""
+        words = []
+        for index in range(_MAX_WORDS if address else 0):
+            pointer = struct.unpack("<Q", self.read(address + 8 * index, 8))[0]
+            if not pointer:
+                break
+            words.append(self.text(pointer))
+        return words
+
+    def path(self, folder: int, address: int) -> str:
+        """Return the path that a call names, from the box's root, as it is spelt."""
+        spelt = self.text(address) if address else ""
+        if spelt.startswith("/"):
+            return spelt
+        link = "cwd" if folder == _AT_FDCWD else f"fd/{folder}"
+        base = os.readlink(f"/proc/{self._pid}/{link}")
+        return f"{base}/{spelt}" if spelt else base
+
+    def resolve(self, path: str, *, follow: bool) -> str | None:
+        """Return where ``path`` leads in the box, there or not; None where its folder is not."""
+        found = self.find(path, follow=follow)
+        if found is not None:
+            return found
+        above, _, name = path.rstrip("/").rpartition("/")
+        folder = self.find(above or "/", follow=True)
+        return None if folder is None else f"{folder.rstrip('/')}/{name}"
+
+    def find(self, path: str, *, follow: bool) -> str | None:
+        """Return where ``path`` leads in the box; None where nothing is."""
+        flags = os.O_PATH | (0 if follow else os.O_NOFOLLOW)
+        try:
+            descriptor = kernel.open_in_root(self._root, path, flags)
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise
+        try:
+            return os.readlink(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
