@@ -181,6 +181,7 @@ class Code(Enum):
     STEP_FAILED = (_R, "a step ended with an exit code it must not have")
     STEP_TIMED_OUT = (_R, "a step ran longer than its time-out and was ended")
     STEP_OUTPUT_LIMIT = (_R, "a step wrote more than its output limit and was ended")
+    PROOF_NOT_POSSIBLE = (_R, "a packet does not hold what it would take to prove its rollback")
     CONFINEMENT_LACKS = (_R, "this host cannot enforce what was required")
     STEP_DISK_LIMIT = (_R, "a step filled the disk beyond its limit and was ended")
     STEP_OUTLIVED = (_R, "a process that a step started was still there when the step was over")

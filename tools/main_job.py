@@ -2,8 +2,8 @@
 
 1. In a folder that is thrown away: a key, a store, and the lane of lanes/fix7-p0, run,
    sealed, verified and replayed by the commands that a person would type.
-2. Every packet of packets/: checked by this checkout's own copy of the published script
-   with sh and git, verified by greenlight, and replayed.
+2. Every packet of packets/, and of packets/unconfined/: checked by this checkout's own copy of
+   the published script with sh and git, verified by greenlight, and replayed.
 
 Exits 0 only where all of it held.
 """
@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LANE = "fix7-p0"
 SCRIPT = ROOT / "greenlight" / "data" / "rerun-v1.sh"
-SIGNERS = ROOT / "packets" / "allowed_signers"
-TRUST_ROOT = ROOT / "packets" / "trust-root"
+# Each folder of packets has keys of its own, in allowed_signers and trust-root.
+GROUPS = (ROOT / "packets", ROOT / "packets" / "unconfined")
 
 
 def say(text: str) -> None:
@@ -60,18 +60,26 @@ def run_a_lane() -> None:
         run("greenlight", "rerun", LANE, "--store", "store", cwd=room)
 
 
+def packets_of(group: Path) -> list[Path]:
+    """Return the packet folders of a group."""
+    return sorted(folder for folder in group.iterdir() if (folder / "packet").is_dir())
+
+
 def check_a_packet(folder: Path) -> None:
     """Check one reference packet with the script, with greenlight, and by replaying it."""
-    say(f"\n== packets/{folder.name}, trusted by packets/trust-root and packets/allowed_signers")
-    run("sh", SCRIPT, folder, "--key", SIGNERS)
-    run("greenlight", "verify", folder, "--trust-root", TRUST_ROOT.read_text("ascii").strip())
-    run("greenlight", "verify", folder, "--allowed-signers", SIGNERS)
-    run("greenlight", "rerun", folder, "--allowed-signers", SIGNERS)
+    group = folder.parent
+    signers, trust_root = group / "allowed_signers", group / "trust-root"
+    name, by = folder.relative_to(ROOT), group.relative_to(ROOT)
+    say(f"\n== {name}, trusted by {by}/trust-root and {by}/allowed_signers")
+    run("sh", SCRIPT, folder, "--key", signers)
+    run("greenlight", "verify", folder, "--trust-root", trust_root.read_text("ascii").strip())
+    run("greenlight", "verify", folder, "--allowed-signers", signers)
+    run("greenlight", "rerun", folder, "--allowed-signers", signers)
 
 
 def main() -> int:
     """Do all of it; the first thing that does not hold ends it."""
-    packets = sorted(folder for folder in (ROOT / "packets").iterdir() if folder.is_dir())
+    packets = [folder for group in GROUPS for folder in packets_of(group)]
     if not packets:
         say("no reference packet in packets/: nothing was checked")
         return 1

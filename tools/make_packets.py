@@ -2,7 +2,8 @@
 
 The sealing key is made for the purpose and thrown away; ``packets/allowed_signers``
 keeps its public half.  Run it after a change to the packet format, which a released
-version never makes: ``python tools/make_packets.py``.
+version never makes: ``python tools/make_packets.py``.  The packets in ``packets/unconfined``
+are of the version before steps ran in a box; they are kept, to be verified for ever.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from greenlight.execution.confinement import Unconfined  # noqa: E402 - found by the line above
+from greenlight.execution.confined import Confined, require_enforced  # noqa: E402 - found above
 from greenlight.primitives.ed25519 import SeedSigner  # noqa: E402
 from greenlight.primitives.openssh import format_public  # noqa: E402
 from greenlight.services.admission import Request  # noqa: E402
@@ -30,7 +31,7 @@ from greenlight.services.surroundings import Surroundings  # noqa: E402
 from greenlight.services.verifying import Trust  # noqa: E402
 from greenlight.store.repository import Store, create_store  # noqa: E402
 
-LANES = ("fix7-p0", "sqlite-migration")
+LANES = ("fix7-p0", "git-ref", "self-change", "sqlite-migration")
 PRINCIPAL = "reference-packets@greenlight"
 
 
@@ -44,7 +45,7 @@ def make(store: Store, signer: SeedSigner, name: str, room: Path) -> str:
     folder = room / name
     shutil.copytree(ROOT / "lanes" / name, folder)  # a publish step writes beside the lane file
     request = Request((folder / "lane.yaml").read_bytes(), signer.public.uri, clock())
-    around = Surroundings(store, signer, Unconfined(), clock, {}, parent=None)
+    around = Surroundings(store, signer, Confined.here(), clock, {}, parent=None)
     result = run_lane(request, FolderProvider(folder, store, Trust()), folder, around)
     target = ROOT / "packets" / name
     shutil.rmtree(target, ignore_errors=True)
@@ -54,6 +55,7 @@ def make(store: Store, signer: SeedSigner, name: str, room: Path) -> str:
 
 def main() -> None:
     """Make every reference packet, and the file that says who sealed them."""
+    require_enforced(Confined.here().ability)
     signer = SeedSigner(os.urandom(32))
     with tempfile.TemporaryDirectory() as scratch:
         room = Path(scratch)

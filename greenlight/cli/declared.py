@@ -180,6 +180,12 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _PRIVATE,
             *_TRUST,
         ),
+        "prove rollback": (
+            _word("subject", "LANE.yaml|PACKET", "a lane file, or a packet"),
+            _flag("--dry-run", "of a packet: do not seal the proof"),
+            _PRIVATE,
+            *_TRUST,
+        ),
         "rerun": (
             _PACKET,
             _flag("--unsafe-unconfined", "run a stranger's steps although nothing confines them"),

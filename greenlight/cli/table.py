@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "show": Command("show", "run", "show a packet, or one file of it"),
     "diff": Command("diff", "run", "compare two packets"),
     "verify": Command("verify", "run", "check packets: bytes, documents, signer, ledger"),
+    "prove rollback": Command("prove", "rollback", "prove that a lane or a packet can be undone"),
     "rerun": Command("rerun", "run", "replay a packet and compare every byte"),
     "checkout": Command("checkout", "run", "take a packet out as plain files"),
     "maintain": Command("maintain", "run", "pack what is loose, and join packs"),

@@ -141,6 +141,11 @@ class Staging:
         )
 
     @property
+    def before(self) -> Snapshot:
+        """What the workspace started with."""
+        return self._before
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that every step gets."""
         rules = self.lane.environment

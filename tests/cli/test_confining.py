@@ -72,3 +72,23 @@ def test_a_run_can_ask_for_all_of_it(world: World, folder: Path) -> None:
     lane = folder / "lane.yaml"
     lane.write_text("no lane")
     assert world("run", lane, "--require", "enforced", cwd=folder).exit in (65, 77)
+
+
+def test_a_rollback_is_proven(world: World, tmp_path: Path) -> None:
+    lane = Path(__file__).parents[2] / "lanes" / "hello" / "lane.yaml"
+    found = world.ok("prove", "rollback", lane, "--json").json
+    assert (found["result"], found["sealed"]) == ("PASS", "")
+    assert [row["path"] for row in found["mutations"]] == ["greeting.txt"]
+    found = world.ok("prove", "rollback", world.run, "--dry-run").out
+    assert found.startswith(f"PASS  the rollback of {world.run}\n")
+    assert world("prove", "rollback", world.sealed).refused(77, "PROOF_NOT_POSSIBLE")
+    bad = tmp_path / "lane.yaml"
+    bad.write_text(lane.read_text().replace("open('greeting.txt', 'w')", "1/0"))
+    assert world("prove", "rollback", bad).refused(77, "STEP_FAILED")
+
+
+def test_the_proof_of_a_packet_is_sealed(broken: World) -> None:
+    done = broken.ok("prove", "rollback", broken.run, "--json").json
+    assert done["result"] == "PASS"
+    shown = broken.ok("verify", done["sealed"], "--lineage").out
+    assert shown.startswith("INTACT  rollback-hello-")

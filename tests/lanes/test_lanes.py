@@ -22,7 +22,7 @@ from greenlight.primitives.text import normalise_document
 from greenlight.verify.lane import check_lane
 from tests.samples import LANES, ROOT, good_lane
 
-NAMES = ("fix7-p0", "hello", "sqlite-migration")
+NAMES = ("fix7-p0", "git-ref", "hello", "self-change", "sqlite-migration")
 FIX7 = LANES / "fix7-p0"
 SQLITE = LANES / "sqlite-migration"
 
@@ -62,7 +62,7 @@ def test_sources_can_stand_in_a_packet(name: str) -> None:
     assert collisions(paths) == []
     assert not [path for path in paths if "__pycache__" in path]
     for source in load(name).workspace:
-        assert (folder / source.source).is_dir()
+        assert (folder / source.source).exists()
     for step in load(name).steps:
         assert not step.document or (folder / step.document).is_file()
 

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from greenlight.execution.confined import Confined
+from greenlight.execution.confinement import Confinement
+from greenlight.services.rerun import ReplayRoom, rerun_packet
 from tests.lanes_helper import Bench, Ran, contents
 from tests.samples import FOLDER, LANES
+from tests.tools import need_box
 
 M1, M2 = (
     f"kb/fix7-p0/fix7-p0-operative-birth-blueprint-{rest}2026-06-12.md"
@@ -17,12 +21,15 @@ M1, M2 = (
 LEAVES = {
     "hello": [],
     "fix7-p0": [M1, M2],
+    "git-ref": ["repo.git/refs/heads/main"],
+    "self-change": ["base/greenlight/primitives/digest.py"],
     "sqlite-migration": ["db/app.sqlite"],
 }
 
 
-def execute(name: str, tmp_path: Path) -> tuple[Bench, Ran]:
+def execute(name: str, tmp_path: Path, confinement: Confinement | None = None) -> tuple[Bench, Ran]:
     bench = Bench.make(tmp_path)
+    bench.confinement = confinement or bench.confinement
     with bench.store:
         shutil.copytree(LANES / name, bench.folder, dirs_exist_ok=True)
         ran = bench.run((bench.folder / "lane.yaml").read_bytes())
@@ -38,6 +45,23 @@ def test_a_lane_runs_to_its_end(name: str, tmp_path: Path) -> None:
     assert ran.status == "APPLIED_NOT_CLEAN"
     assert ran.document("rollback-gate.json")["result"] == "PASS"
     assert ran.document("bad-input-probes.json")["fail_closed"] == "15/15"
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_in_a_box_it_is_clean(name: str, tmp_path: Path) -> None:
+    """All forbidden surfaces are known, nothing was denied, and it replays."""
+    need_box()
+    bench, ran = execute(name, tmp_path, Confined.here())
+    assert ran.status == "APPLIED_CLEAN"
+    proof = ran.document("forbidden-surface-proof.json")
+    assert proof["any_forbidden_surface_attempted"] == "false"
+    assert proof["known"] == proof["total"]
+    tried = ran.document("attempts.json")
+    assert tried["complete"]
+    assert {row["outcome"] for row in tried["attempts"]} <= {"allowed", "staged"}
+    room = ReplayRoom(Confined.here(), bench.clock, {}, bench.rooms)
+    with bench.store:
+        assert rerun_packet(ran.located, ran.verdict, room).result == "PASS"
 
 
 @pytest.mark.parametrize("name", LEAVES)

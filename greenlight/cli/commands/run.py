@@ -34,7 +34,7 @@ from greenlight.verify.derive.execution_plan import derive_execution_plan
 
 def run(arguments: Values) -> Answer:
     """Run lanes, or show their plans."""
-    read = [_read(path) for path in arguments.lanes]
+    read = [read_lane(path) for path in arguments.lanes]
     lanes = [parse_lane(data) for data in read]  # malformed input, and not a refusal
     with written_store(arguments) as store:
         require_store(store)
@@ -84,7 +84,8 @@ def _of_many(name: str, answers: list[Answer], error: GreenlightError | None = N
     return Answer(data, tuple(lines), exit=exit_code, fault=fault)
 
 
-def _read(path: Path) -> bytes:
+def read_lane(path: Path) -> bytes:
+    """Return the bytes of a lane file."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_LANE_BYTES + 1)

@@ -1,0 +1,231 @@
+"""Every code greenlight can give, in one table.
+
+A code is never renamed and never reused.  ``docs/reject-codes.md`` is generated
+from this table; ``tests/test_codes.py`` fails for a code that no vector and no
+test shows.
+
+``Giver`` says where a code comes from:
+
+* ``VERIFY``: a finding about evidence; each has a vector under ``tests/vectors``.
+* ``REFUSE``: a request that is understood and not carried out.
+* ``FAULT``: malformed input, or a store, file or machine that does not serve.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+
+class Giver(StrEnum):
+    """Who gives a code."""
+
+    VERIFY = "verify"
+    REFUSE = "refuse"
+    FAULT = "fault"
+
+
+_V, _R, _F = Giver.VERIFY, Giver.REFUSE, Giver.FAULT
+
+
+class Code(Enum):
+    """A stable word for one thing that is wrong; its value is ``(giver, meaning)``."""
+
+    # Packet paths and files (docs/spec/packet.md)
+    PATH_ABSOLUTE = (_V, "a path starts with a slash")
+    PATH_DOTS = (_V, "a path has an empty, `.` or `..` segment")
+    PATH_BACKSLASH = (_V, "a path has a backslash")
+    PATH_CONTROL = (_V, "a path has a control character")
+    PATH_NOT_UTF8 = (_V, "a path is not UTF-8")
+    PATH_NOT_NFC = (_V, "a path is not in Unicode normalisation form C")
+    PATH_TOO_LONG = (_V, "a path or one of its segments is too long")
+    PATH_TOO_DEEP = (_V, "a path has more segments than allowed")
+    PATH_DOTGIT = (_V, "a segment is `.git` in a spelling that some file system folds to it")
+    PATH_WINDOWS = (_V, "a segment Windows cannot hold: device name, colon, trailing dot or space")
+    PATH_COLLISION = (_V, "two paths are one on a file system that folds case or normalises")
+    FILE_TYPE_REFUSED = (_V, "a packet holds something that is not a regular file")
+    FILE_MODE_REFUSED = (_V, "a packet's Git tree holds a mode other than 100644")
+    DIRECTORY_EMPTY = (_V, "a packet folder holds an empty directory, which Git does not see")
+    LIMIT_EXCEEDED = (_V, "more bytes, files or depth than the format allows")
+    FOLDER_MALFORMED = (_V, "a packet folder holds something other than packet/, seal/ and ledger/")
+
+    # Manifest
+    MANIFEST_MISSING = (_V, "the packet has no MANIFEST.sha256")
+    MANIFEST_MALFORMED = (_V, "MANIFEST.sha256 is not in its one spelling")
+    MANIFEST_FILE_MISSING = (_V, "the manifest names a file that the packet does not hold")
+    MANIFEST_FILE_EXTRA = (_V, "the packet holds a file that the manifest does not name")
+    MANIFEST_DIGEST_MISMATCH = (_V, "a file's SHA-256 is not what the manifest says")
+
+    # Statement and seal
+    SEAL_FILE_MISSING = (_V, "seal/ lacks one of its files")
+    SEAL_FILE_EXTRA = (_V, "seal/ holds a file that the format does not name")
+    SEAL_SUMS_MISMATCH = (_V, "seal/SHA256SUMS is not what the files of seal/ give")
+    STATEMENT_MALFORMED = (_V, "statement.cbor is not a statement in its one spelling")
+    UNSUPPORTED_VERSION = (_V, "a format version that this greenlight does not know")
+    TREE_MISMATCH = (_V, "the packet's bytes do not give the tree that the statement names")
+    STATEMENT_COUNT_MISMATCH = (_V, "the statement's file or byte count is not the packet's")
+    STATEMENT_HEADER_MISMATCH = (_V, "the statement and header.json contradict each other")
+    SEAL_MALFORMED = (_V, "seal.cose is not a detached COSE_Sign1 of greenlight's profile")
+    SEAL_KEY_MISMATCH = (_V, "statement, seal and signer.pub do not name one key")
+    SEAL_SIGNATURE_INVALID = (_V, "the seal's signature does not verify over the statement")
+    SIGNER_UNKNOWN = (_V, "no trusted key was given that could vouch for the signer: UNVERIFIABLE")
+    SIGNER_NOT_TRUSTED = (_V, "the signer is not among the keys that were given as trusted")
+    RERUN_SCRIPT_DIFFERS = (_V, "RERUN.sh is not the published script of the format version")
+
+    # Documents
+    DOCUMENT_MISSING = (_V, "a document that a packet of this status must hold is absent")
+    DOCUMENT_EXTRA = (_V, "a file stands where the format names none")
+    DOCUMENT_MALFORMED = (_V, "a document is not JSON in its one spelling")
+    DOCUMENT_SCHEMA = (_V, "a document has an unknown, missing or ill-typed field")
+    DERIVED_DIFFERS = (_V, "a derived document is not what the others give")
+    REPORT_DIFFERS = (_V, "REPORT.md is not what the documents render to")
+    LANE_DIFFERS = (_V, "lane.yaml is not readable, or a document contradicts it")
+    RUN_DIFFERS = (_V, "documents of one packet name different runs, packets or lanes")
+    LOG_ORDER = (_V, "the execution log does not follow the plan, or its times run backwards")
+    ARTIFACT_MISSING = (_V, "a document names an artifact that the packet does not hold")
+    ARTIFACT_MISMATCH = (_V, "an artifact's bytes are not what a document says of them")
+    ARTIFACT_UNLISTED = (_V, "the packet holds an artifact that no document names")
+    PREFLIGHT_MISMATCH = (_V, "an input was not what the lane expected, and yet something ran")
+    AUTHORITY_MISMATCH = (_V, "the authority lock does not carry what the lane asked for")
+    SNAPSHOT_DIFFERS = (_V, "a snapshot's digest is not what the listed files and changes give")
+    SCOPE_VIOLATED = (_V, "something changed that the scope lock does not allow")
+    FORBIDDEN_SURFACE_TOUCHED = (_V, "a forbidden surface changed")
+    PIN_CHANGED = (_V, "a pinned document is not what the pin says")
+    ROLLBACK_PROOF_MISSING = (_V, "there is no rollback proof")
+    ROLLBACK_NO_MUTATION = (_V, "the rollback proof proves nothing: it has no mutation")
+    ROLLBACK_APPLY_DID_NOT_MUTATE = (_V, "apply left a surface as it was")
+    ROLLBACK_DID_NOT_RESTORE = (_V, "after rollback a surface is not what it was before")
+    ROLLBACK_MUTATION_UNPROVEN = (_V, "something changed for which there is no rollback row")
+    ROLLBACK_TREE_NOT_RESTORED = (_V, "after rollback the whole tree is not what it was before")
+    GATE_NOT_PROVEN = (_V, "the rollback gate did not show that it can fail")
+    PROBE_MISSING = (_V, "one of the fifteen probe classes or the control was not sent")
+    PROBE_FAIL_OPEN = (_V, "a probe was not rejected as it must be, or left something behind")
+    PUBLICATION_DIFFERS = (_V, "what was read back is not what was published")
+    TICKET_COLLISION = (_V, "a ticket is reserved twice, or already stands in the registry")
+    TICKET_BELOW_CEILING = (_R, "a ticket range starts at or below the registry's ceiling")
+    REGISTRY_CHANGED = (_V, "the canonical registry changed without an owner's fold")
+    BLOCKER_DROPPED = (_V, "a blocker carried from an earlier packet is gone without authority")
+    OVERCLAIM = (_V, "a status claims more than the evidence carries")
+    SECRET_IN_EVIDENCE = (_V, "an artifact holds a masked value or the shape of a token")
+    LINEAGE_DIFFERS = (_V, "statement and lineage.json name different packets")
+    LINEAGE_ABSENT = (_V, "a packet that this one depends on is not here")
+    LINEAGE_CHANGED = (_V, "a packet that this one depends on does not verify")
+    LINEAGE_WITHHELD = (_V, "a packet that this one depends on was purged by an owner")
+    LINEAGE_UNSIGNED = (_V, "a packet that this one depends on has no seal")
+
+    # Ledger
+    LEDGER_MALFORMED = (_V, "the ledger ref holds something that is not a ledger commit")
+    LEDGER_RECORD_MALFORMED = (_V, "a record is not deterministic CBOR of the record format")
+    LEDGER_INDEX = (_V, "a record's index is not the one that follows")
+    LEDGER_LINK_BROKEN = (_V, "a record does not carry the digests of the one before")
+    LEDGER_TIME_BACKWARDS = (_V, "ledger time falls without an owner's correction")
+    LEDGER_HEAD_MISMATCH = (_V, "the head is not what the records give")
+    LEDGER_FRONTIER_MISMATCH = (_V, "the frontier is not what the records give")
+    LEDGER_REWOUND = (_V, "the ledger no longer contains a head that was seen here before")
+    TRUST_ROOT_MISMATCH = (_V, "record 0 is not the trust root that was pinned")
+    ENTRY_VOID = (_V, "an entry without authority or with a taken claim: kept, without effect")
+    PACKET_NOT_RECORDED = (_V, "no valid packet.sealed entry names this packet and statement")
+    PACKET_CONFLICT = (_V, "the packet's claim was taken by another: it is a CONFLICT")
+    RUN_NOT_OPENED = (_V, "the packet's run was not opened in the ledger before it")
+    PACKET_MISSING = (_V, "the ledger records a packet whose bytes are not here")
+    PACKET_WITHHELD = (_V, "an owner purged the packet's bytes and said why: WITHHELD")
+    PURGE_UNFINISHED = (_V, "bytes of a purged packet are still here, or again")
+    SHELF_MALFORMED = (_V, "a shelf holds something that is not a packet commit")
+
+    # Rerun
+    REPLAY_DIFFERS = (_R, "an outcome of the replay is not what the packet holds")
+    REPLAY_NOTHING_EXECUTED = (_R, "nothing was executed, so nothing was replayed")
+    REPLAY_UNTRUSTED = (_R, "the packet's signer is not trusted, and nothing confines a replay yet")
+
+    # Lane files
+    LANE_MALFORMED = (_F, "a lane file is not what docs/spec/lane.md says")
+    LANE_DUPLICATE_KEY = (_F, "a lane file gives one field twice")
+    LANE_PATH_ESCAPES = (_F, "a lane names an absolute path or one that leaves its folder")
+    LANE_SHELL_STRING = (_F, "a step is a shell string and does not say `shell: true`")
+    LANE_STEP_ORDER = (_F, "a step stands where nothing may leave the workspace yet")
+
+    # Admission: what a request is refused for (the fifteen classes of 001 first)
+    PRODUCTION_TARGET_REFUSED = (_R, "the request names a production target")
+    REAL_RUN_REFUSED = (_R, "the request asks for REAL_RUN")
+    QT001_APPLY_REFUSED = (_R, "the request asks for QT001/apply")
+    CUTOVER_REFUSED = (_R, "the request asks for permit, activation, repoint or cutover")
+    PRODUCTION_PG_REFUSED = (_R, "the request touches the production database")
+    PRODUCTION_DIRECTUS_REFUSED = (_R, "the request touches production Directus")
+    PRODUCTION_SYSTEM_ISSUES_REFUSED = (_R, "the request touches production system_issues")
+    PRODUCTION_CI_DEPLOY_REFUSED = (_R, "the request touches production CI or deployment")
+    SECRETS_REFUSED = (_R, "the request touches secrets or credentials")
+    EVIDENCE_DELETION_REFUSED = (_R, "the request deletes evidence")
+    DELEGATION_MISSING = (_R, "no grant lets this key run this lane")
+    GRANT_EXPIRED = (_R, "the grant's time is over, or has not begun")
+    GRANT_USED_UP = (_R, "every use of the grant is spent")
+    GRANT_MODE = (_R, "the grant does not cover this mode")
+    REGISTRY_ROWS_REFUSED = (_R, "the request touches registry rows")
+    CANONICAL_REGISTRY_REFUSED = (_R, "the request touches the canonical registry")
+    BIRTH_PIPELINE_REFUSED = (_R, "the request touches the birth pipeline")
+    PIN_WOULD_CHANGE = (_R, "the plan would change a pinned document")
+    SURFACE_NOT_IN_SCOPE = (_R, "the request touches a surface that the scope does not name")
+    TOOL_NOT_ALLOWED = (_R, "the request calls a tool operation that the lane does not allow")
+    MODE_REFUSED = (_R, "the mode is not one of the exact words, or greenlight cannot act in it")
+    INPUT_MISMATCH = (_R, "an input is absent or is not what the lane expects")
+    SURFACE_EXISTS = (_R, "a create-only surface is already there")
+    TICKETS_TAKEN = (_R, "one of the tickets is already reserved")
+    BLOCKER_NOT_RESOLVABLE = (_R, "the lane's authority does not cover resolving this blocker")
+    SCOPE_CONTRADICTION = (_R, "the lane allows and forbids the same surface")
+
+    # Execution
+    STEP_FAILED = (_R, "a step ended with an exit code it must not have")
+    STEP_TIMED_OUT = (_R, "a step ran longer than its time-out and was ended")
+    STEP_OUTPUT_LIMIT = (_R, "a step wrote more than its output limit and was ended")
+    STEP_OUTLIVED = (_R, "a process that a step started was still there when the step was over")
+    STEP_NOT_FOUND = (_R, "a step's program does not exist")
+    PUBLICATION_REFUSED = (_R, "the target changed since it was staged; nothing was overwritten")
+    RUN_STOPPED = (_R, "the run stopped; the packet tells what happened")
+    STATUS_NOT_CLEAN = (_R, "the packet is INTACT, but not APPLIED_CLEAN as was required")
+
+    # Packets, keys, grants, store
+    PACKET_UNKNOWN = (_F, "no packet of that id, prefix, tree, commit or folder")
+    PACKET_AMBIGUOUS = (_F, "the prefix fits more than one packet")
+    KEY_MISSING = (_F, "no signing key")
+    KEY_UNREADABLE = (_F, "the key file is not an OpenSSH Ed25519 key")
+    KEY_AGENT = (_F, "the ssh-agent does not answer, refuses, or signs something else")
+    KEY_PASSPHRASE = (_F, "the passphrase is wrong or missing")
+    ALLOWED_SIGNERS_MALFORMED = (_F, "an allowed_signers file has a line that cannot be read")
+    KEY_EXISTS = (_R, "a key file is already there")
+    STORE_MISSING = (_F, "there is no greenlight store here")
+    STORE_EXISTS = (_R, "there is a greenlight store here already")
+    STORE_BUSY = (_F, "another program holds the ref's lock")
+    STORE_CONFLICT = (_F, "another writer moved the ref first; nothing was written")
+    STORE_SHALLOW = (_F, "a shallow repository cannot be a store")
+    STORE_PARTIAL = (_F, "a partial (blobless) clone cannot be a store")
+    STORE_REFTABLE = (_F, "a repository with reftable refs cannot be a store")
+    STORE_FOREIGN_OWNER = (_F, "the repository belongs to another user")
+    STORE_DAMAGED = (_F, "an object of the store cannot be read")
+    TOOL_MISSING = (_F, "a program that a check needs is not installed, or too old")
+    IO_FAILED = (_F, "the operating system refused a read or a write")
+    IO_NOSPACE = (_F, "no space is left on the device")
+    FILE_CHANGED = (_F, "a file changed while it was read")
+    FILE_UNREADABLE = (_F, "a file cannot be read")
+    TRUST_REFUSED = (_R, "the trust root does not let this key do that")
+    CLOCK_AHEAD = (_R, "the ledger's time is further ahead of this clock than allowed")
+    CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
+    SCHEMA_UNKNOWN = (_F, "there is no schema of that name")
+
+    # Formats in general
+    MALFORMED = (_F, "bytes do not parse as the format they claim to be")
+    CBOR_MALFORMED = (_F, "bytes are not deterministic CBOR of the allowed types")
+    JSON_MALFORMED = (_F, "bytes are not JSON, or not in the one spelling")
+    YAML_MALFORMED = (_F, "bytes are not the YAML 1.2 that greenlight reads")
+    SSHSIG_MALFORMED = (_F, "an SSH signature does not parse or does not verify")
+    USAGE = (_F, "the command line is wrong")
+    INTERNAL = (_F, "a bug in greenlight; nothing may be concluded")
+    INTERRUPTED = (_F, "interrupted by the user")
+
+    @property
+    def giver(self) -> Giver:
+        return self.value[0]
+
+    @property
+    def meaning(self) -> str:
+        return self.value[1]
+
+    def __str__(self) -> str:
+        return self.name
