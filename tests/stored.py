@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -70,9 +71,17 @@ class Stored:
         return "found" if verify_packet(packet, published()).findings else "missed"
 
 
-@cache
 def stored(form: str, object_format: str = "sha1", name: str = GOOD) -> Stored:
-    """Write the packet of a vector into a new store, which the process keeps."""
+    """Write the packet of a vector into a new store, which this process keeps for itself.
+
+    A process that was forked has one of its own: who writes into a file that another has
+    mapped ends it.
+    """
+    return _stored(form, object_format, name, os.getpid())
+
+
+@cache
+def _stored(form: str, object_format: str, name: str, _process: int) -> Stored:
     made = Path(tempfile.mkdtemp(prefix="greenlight-stored-"))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     folder = made / "s.git"
