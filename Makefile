@@ -50,6 +50,7 @@ vectors: .venv ## regenerate tests/vectors; fails on a difference to what is com
 bench: .venv ## half an hour: whole processes beside those of others, ratios, docs/benchmarks.svg
 	$(PYTHON) -m benchmarks all --json docs/benchmarks.json --svg docs/benchmarks.svg \
 		--page docs/benchmarks.md
+	$(PYTHON) -m benchmarks.confinement --page docs/benchmarks.md
 
 long: .venv ## hours: every bit flipped, a store of 10,000 packets, properties with many examples
 	$(PYTHON) -m tools.long_flips

@@ -156,7 +156,11 @@ def _workspace(layout: Layout) -> None:
     if layout.overlay:
         # Relative, so that no character of the folder's path means anything in the options.
         data = f"lowerdir={layout.lower},upperdir=upper,workdir=work,userxattr"
-        kernel.mount("overlay", target, "overlay", hard, data)
+        try:
+            # Nothing in it has to outlive a power cut: no sync for each file that is copied up.
+            kernel.mount("overlay", target, "overlay", hard, f"{data},volatile")
+        except OSError:  # before 5.10
+            kernel.mount("overlay", target, "overlay", hard, data)
     else:
         noexec = 0 if layout.execute else kernel.ATTR_NOEXEC
         _bind(layout.lower, target, kernel.ATTR_NOSUID | kernel.ATTR_NODEV | noexec)

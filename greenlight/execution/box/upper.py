@@ -53,7 +53,8 @@ def _merge(upper: Path, root: Path) -> None:
             os.chmod(old, stat.S_IMODE(status.st_mode))
             new.rmdir()
         else:
-            _remove(old)
+            if stat.S_ISDIR(status.st_mode) or is_folder(old):
+                _remove(old)  # anything else gives way to the new name
             if stat.S_ISDIR(status.st_mode):
                 os.chmod(new, 0o700)  # else its parent's name in it cannot be changed
                 _unmark(new)
