@@ -20,6 +20,7 @@ from greenlight.model.documents import (
     RollbackGate,
     RollbackProof,
     SecretScan,
+    SurfaceStates,
     Workspace,
 )
 from greenlight.model.lane import Lane
@@ -37,6 +38,7 @@ class Evidence:
         lane_digest: SHA-256 of its bytes, as ``sha256:<hex>``.
         frozen: The rollback proof that ships with greenlight, as its exact bytes.
         attempts: What steps tried; None where nothing recorded it.
+        states: What refs and databases were; None where the lane names none.
     """
 
     lane: Lane
@@ -58,3 +60,4 @@ class Evidence:
     tickets: ReservedTickets
     frozen: bytes
     attempts: Attempts | None = None
+    states: SurfaceStates | None = None

@@ -169,6 +169,14 @@ class ForbiddenSurface:
     network: tuple[Line, ...] = given("Network destinations.", ["pg.example:5432"], default=())
     programs: tuple[Line, ...] = given("Programs.", ["psql"], default=())
     variables: tuple[Variable, ...] = given("Environment variables.", ["PGPASSWORD"], default=())
+    refs: tuple[Line, ...] = given(
+        "Git refs, as repository:ref.", ["repo.git:refs/heads/production"], default=()
+    )
+    databases: tuple[Line, ...] = given(
+        "Of SQLite databases, as file:schema or file:rows:table.",
+        ["db/app.sqlite:rows:accounts"],
+        default=(),
+    )
 
 
 @value

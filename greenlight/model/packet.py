@@ -53,6 +53,8 @@ EXECUTED = frozenset(
 )
 # What an executed packet has where something recorded what its steps tried.
 ATTEMPTS = "attempts.json"
+# And where its lane names refs or databases.
+STATES = "surface-states.json"
 SEALED_ONLY = frozenset({MANIFEST, RERUN, HEADER})
 
 

@@ -222,10 +222,26 @@ class Execution:
         for pin, wanted in zip(self.staging.pins().pins, self.staging.lane.pins, strict=True):
             if pin.after != wanted.digest:
                 raise StepFailed(Code.PIN_CHANGED, f"{wanted.name}: {pin.after or 'absent'}")
+        self._require_untouched()
         self.result.rollback = self.staging.take_back()
+        for row in self.staging.logical_rows():
+            if row.restored != row.before:
+                raise StepFailed(
+                    Code.ROLLBACK_DID_NOT_RESTORE, f"{row.what}: {row.restored or 'unreadable'}"
+                )
+        self._require_untouched()  # undo steps and views may have tried something too
         findings = verify_rollback(self.result.rollback, self.staging.changed())
         if findings:
             raise StepFailed(findings[0].label, str(findings[0]))
+
+    def _require_untouched(self) -> None:
+        """Stop where a forbidden surface was touched, or somebody tried: nothing is published."""
+        for row in self.staging.logical_rows():
+            if row.before and row.applied and row.before != row.applied:
+                raise StepFailed(Code.FORBIDDEN_SURFACE_TOUCHED, f"{row.surface}: {row.what}")
+        tried = self.staging.touched_surfaces()
+        if tried:
+            raise StepFailed(Code.FORBIDDEN_SURFACE_TOUCHED, ", ".join(tried))
 
     def _pass_gate(self) -> None:
         gate = run_gate(

@@ -175,6 +175,7 @@ class RealRun:
             tickets=self._staging.tickets(),
             frozen=published().frozen,
             attempts=self._staging.attempts(),
+            states=self._staging.states(),
         )
 
 

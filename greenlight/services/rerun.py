@@ -339,6 +339,7 @@ class _Replay:
             probes=done.probes,
             publication=done.publication,
             tickets=self._staging.tickets(),
+            states=self._staging.states(),
         )
 
     def _log(self, rows: list[LogRow]) -> ExecutionLog:

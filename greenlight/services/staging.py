@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, StoreError
+from greenlight.errors import GreenlightError, MalformedError, StoreError
 from greenlight.execution.attempts import Recorder, Scope
 from greenlight.execution.confinement import Confinement
 from greenlight.execution.snapshot import take
@@ -25,22 +25,27 @@ from greenlight.model.documents import (
     Pins,
     ReservedTickets,
     RollbackProof,
+    SurfaceStates,
 )
 from greenlight.model.documents.attempts import AttemptRow
 from greenlight.model.documents.outcomes import MutationRow, ToolCall, ToolDecision
 from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
 from greenlight.model.documents.rollback_proof import RollbackRow, UndoRun, ViewRow
+from greenlight.model.documents.surface_states import StateRow
 from greenlight.model.lane import AllowedSurface, Builtin, Command, Lane, Retain, Step, Undo
+from greenlight.model.logical import Logical, logical_surfaces
 from greenlight.model.snapshot import ABSENT, FileState, Mutation, Snapshot, spell_target
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import normalise_document
 from greenlight.services.admission import names_ticket
+from greenlight.services.logical import look_logically
 from greenlight.services.looking import OUTPUTS, Seen, look_at
 from greenlight.services.sources import Content, Sources
 from greenlight.services.veiling import Veil
 from greenlight.verify.derive.checked import ticket_names
 from greenlight.verify.derive.execution_plan import argv_of, target_of, tool_of
+from greenlight.verify.derive.forbidden_surface_proof import tried_surfaces
 from greenlight.verify.observed import FOLDER_MODE
 from greenlight.verify.scope import covering_surface
 from greenlight.verify.secrets import Scanner
@@ -71,6 +76,7 @@ class Staging:
     _seen: Seen = field(init=False)
     _views: dict[str, list[str]] = field(init=False, default_factory=dict)
     _calls: list[ToolCall] = field(init=False, default_factory=list)
+    _logical: dict[Logical, list[str]] = field(init=False, default_factory=dict)
     _attempts: list[tuple[str, Recorder]] = field(init=False, default_factory=list)
     _filled: bool = field(init=False, default=False)
 
@@ -259,6 +265,48 @@ class Staging:
             else:
                 digest = "" if _failure(result) is not None else str(Digest.of(result.stdout))
             self._views.setdefault(view.id, []).append(digest)
+        self._look_logically()
+
+    def states(self) -> SurfaceStates | None:
+        """Write down what refs and databases were; None where the lane names none."""
+        rows = self.logical_rows()
+        return SurfaceStates(states=rows) if rows else None
+
+    def logical_rows(self) -> tuple[StateRow, ...]:
+        """Return what refs and databases were, as far as was looked, in the lane's order."""
+        rows = []
+        for each in logical_surfaces(self.lane):
+            before, applied, restored, *_ = [*self._logical.get(each, []), "", "", ""]
+            rows.append(
+                StateRow(
+                    surface=each.surface,
+                    kind=each.kind,
+                    what=each.what,
+                    before=before,
+                    applied=applied,
+                    restored=restored,
+                )
+            )
+        return tuple(rows)
+
+    def touched_surfaces(self) -> tuple[str, ...]:
+        """Return the ids of forbidden surfaces on which an attempt was seen, sorted."""
+        attempts = self.attempts()
+        rows = attempts.attempts if attempts else ()
+        return tuple(sorted({surface for surface, _ in tried_surfaces(self.lane, rows)}))
+
+    def _look_logically(self) -> None:
+        for each in logical_surfaces(self.lane):
+
+            def run(argv: tuple[str, ...]) -> StepResult:
+                spec = StepSpec(argv=argv, scope=scope_of(self.lane), discard=True)
+                return self.confinement.run(spec, self.workspace)
+
+            try:
+                found = look_logically(each, self.workspace.root, run)
+            except GreenlightError:  # the machine fails, or a step took the workspace away
+                found = ""
+            self._logical.setdefault(each, []).append(found)
 
     def _view_rows(self) -> Iterator[ViewRow]:
         for name, (before, applied, restored) in self._views.items():

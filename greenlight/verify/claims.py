@@ -15,7 +15,7 @@ from greenlight.model.documents.words import Result
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
 from greenlight.model.lane import InputKind, Lane
-from greenlight.model.packet import ARTIFACTS, FileFact
+from greenlight.model.packet import ARTIFACTS, STATES, FileFact
 from greenlight.model.snapshot import ABSENT
 from greenlight.model.surface import SurfaceVerdict
 from greenlight.model.words import Status, packet_id
@@ -81,6 +81,7 @@ def verify_applied(evidence: Evidence, derived: Derived) -> list[Finding]:
         *_scope(evidence, derived),
         *_pins(evidence),
         *verify_rollback(evidence.rollback, changed_paths(evidence)),
+        *_states(evidence),
         *_gate(derived),
         *_probes(evidence),
         *_scan(evidence),
@@ -252,6 +253,14 @@ def _pins(evidence: Evidence) -> Iterator[Finding]:
         elif pin.path not in stayed:
             where = f"pins.json#/pins/{index}/path"
             yield Finding(Code.PIN_CHANGED, where, "a file that stayed", pin.path, pin.name)
+
+
+def _states(evidence: Evidence) -> Iterator[Finding]:
+    for index, row in enumerate(evidence.states.states if evidence.states else ()):
+        if row.restored != row.before:
+            where = f"{STATES}#/states/{index}/restored"
+            code = Code.ROLLBACK_DID_NOT_RESTORE
+            yield Finding(code, where, row.before or "none", row.restored or "none", row.what)
 
 
 def _gate(derived: Derived) -> Iterator[Finding]:

@@ -68,6 +68,7 @@ def evidence_of(parsed: Parsed, texts: Mapping[str, bytes], frozen: bytes) -> Ev
         lane_digest=str(Digest.of(texts[LANE])),
         frozen=frozen,
         attempts=parsed.get(_BY_NAME["Attempts"]),
+        states=parsed.get(_BY_NAME["SurfaceStates"]),
         **pieces,  # type: ignore[arg-type]  # each piece is of the class it was looked up by
     )
 

@@ -11,7 +11,8 @@ Numbered as in docs/spec/lane.md:
 7. no surface is both allowed and forbidden, no planning surface is taken in by accident;
 8. no plan would change a pin or the canonical registry;
 9. tickets stand above the ceiling;
-10. what is kept of an output is said only of what puts something new out.
+10. refs and parts of databases are spelt as such, in files of the workspace;
+11. what is kept of an output is said only of what puts something new out.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from greenlight.model.lane import (
     Undo,
     complete_steps,
 )
+from greenlight.model.logical import is_database, is_ref
 from greenlight.model.surface import REJECTS, Change, SurfaceClass, tool_matches
 from greenlight.model.words import Mode
 from greenlight.primitives.limits import MAX_LANE_PATTERNS
@@ -64,6 +66,7 @@ def check_lane(lane: Lane) -> list[Finding]:
         *_other_ways(lane),
         *_locked(lane),
         *_tickets(lane),
+        *_logical(lane),
         *_retained(lane),
     ]
 
@@ -73,6 +76,7 @@ def _patterns(lane: Lane) -> Iterator[Finding]:
     count = len(lane.allowed) + len(lane.tools) + len(lane.pins)
     for row in lane.forbidden:
         count += 1 + len(row.paths) + len(row.tools) + len(row.programs) + len(row.variables)
+        count += len(row.refs) + len(row.databases)
     count += sum(1 + len(row.paths) for row in lane.planning)
     count += len(lane.tickets.registry) if lane.tickets else 0
     if count > MAX_LANE_PATTERNS:
@@ -332,7 +336,21 @@ def _tickets(lane: Lane) -> Iterator[Finding]:  # 9
         yield _malformed("/tickets/last", expected, str(wanted.last))
 
 
-def _retained(lane: Lane) -> Iterator[Finding]:  # 10
+def _logical(lane: Lane) -> Iterator[Finding]:  # 10
+    for i, surface in enumerate(lane.forbidden):
+        for field, names, is_one, expected in (
+            ("refs", surface.refs, is_ref, "repository:ref"),
+            ("databases", surface.databases, is_database, "file:schema or file:rows:table"),
+        ):
+            for j, name in enumerate(names):
+                where = f"/forbidden/{i}/{field}/{j}"
+                if not is_one(name):
+                    yield _malformed(where, expected, name)
+                elif path_problem(name.partition(":")[0]) is not None:
+                    yield Finding(Code.LANE_PATH_ESCAPES, where, "a path that stays inside", name)
+
+
+def _retained(lane: Lane) -> Iterator[Finding]:  # 11
     documents = {name for step in lane.steps if step.document for name in step.touches}
     for i, surface in enumerate(lane.allowed):
         if surface.retain is Retain.FULL:

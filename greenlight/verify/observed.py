@@ -10,7 +10,8 @@ document says what another one denies is checked here, for every executed packet
    that covers it, not one that it would like;
 4. the snapshots' digests are what files and changes give;
 5. the rollback proof is about these changes and no others;
-6. what steps tried is on record exactly where a grade says that somebody recorded.
+6. what steps tried is on record exactly where a grade says that somebody recorded;
+7. refs and databases that the lane names have a row each, in its order, and no others have.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
 from greenlight.model.grades import RECORDER
 from greenlight.model.lane import Lane, Step, complete_steps
-from greenlight.model.packet import ATTEMPTS
+from greenlight.model.logical import logical_surfaces
+from greenlight.model.packet import ATTEMPTS, STATES
 from greenlight.model.snapshot import ABSENT, FileState, Snapshot, SnapshotProblem, change_word
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.verify.derive.execution_plan import target_of, tool_of
@@ -46,6 +48,7 @@ def verify_observed(evidence: Evidence) -> list[Finding]:
         *_snapshots(evidence),
         *_rollback(evidence),
         *_attempts(evidence),
+        *_states(evidence),
     ]
 
 
@@ -290,3 +293,20 @@ def _attempts(evidence: Evidence) -> Iterator[Finding]:
         if row.step not in names:
             where = f"{ATTEMPTS}#/attempts/{index}/step"
             yield Finding(Code.LANE_DIFFERS, where, "a command of the lane", row.step)
+
+
+# --- 7
+
+
+def _states(evidence: Evidence) -> Iterator[Finding]:
+    wanted = [(each.surface, each.kind, each.what) for each in logical_surfaces(evidence.lane)]
+    if evidence.states is None:
+        if wanted:
+            yield Finding(Code.DOCUMENT_MISSING, STATES, "a document", "none")
+        return
+    if not wanted:
+        yield Finding(Code.DOCUMENT_EXTRA, STATES, "none: the lane names no such surface", "a file")
+    found = [(row.surface, row.kind, row.what) for row in evidence.states.states]
+    if wanted != found:
+        shown = [", ".join(what for _, _, what in rows) or "none" for rows in (wanted, found)]
+        yield Finding(Code.LANE_DIFFERS, f"{STATES}#/states", *shown)

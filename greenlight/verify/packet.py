@@ -34,6 +34,7 @@ from greenlight.model.packet import (
     MANIFEST,
     RERUN,
     SEALED_ONLY,
+    STATES,
     Packet,
 )
 from greenlight.model.statement import Statement
@@ -172,7 +173,7 @@ def _presence(packet: Packet, wanted: frozenset[str]) -> Iterator[Finding]:  # (
             Code.ROLLBACK_PROOF_MISSING if path == "rollback-proof.json" else Code.DOCUMENT_MISSING
         )
         yield Finding(code, path, "a document", "none")
-    optional = {ATTEMPTS} if wanted is EXECUTED else set()
+    optional = {ATTEMPTS, STATES} if wanted is EXECUTED else set()
     for path in sorted(packet.files):
         if path not in wanted | optional and not path.startswith(ARTIFACTS):
             yield Finding(Code.DOCUMENT_EXTRA, escape(path), "no such file", "a file")

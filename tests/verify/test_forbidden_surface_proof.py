@@ -41,8 +41,10 @@ WAYS = {
     Aspect.PROGRAM: {"programs": ("psql",)},
     Aspect.VARIABLE: {"variables": ("PGPASSWORD",)},
 }
+# Refs and databases are looked at, and not inferred: tests/services/test_surfaces.py.
+ASPECTS = tuple(WAYS)
 KIND_OF = dict(
-    zip(Aspect, ("path_workspace", "tool", "network", "program", "environment"), strict=True)
+    zip(ASPECTS, ("path_workspace", "tool", "network", "program", "environment"), strict=True)
 )
 # What was seen, and the verdict where somebody enforced or looked.
 QUIET = {
@@ -90,7 +92,7 @@ def change(evidence: Evidence, path: str) -> Evidence:
     return replace(evidence, outcomes=replace(evidence.outcomes, mutations=changes))
 
 
-@pytest.mark.parametrize(("aspect", "grade"), list(product(Aspect, GRADES)))
+@pytest.mark.parametrize(("aspect", "grade"), list(product(ASPECTS, GRADES)))
 def test_silence_counts_where_somebody_enforced_or_looked(
     aspect: Aspect, grade: tuple[str, str]
 ) -> None:
@@ -108,7 +110,7 @@ def test_silence_counts_where_somebody_enforced_or_looked(
         assert found.verdict is (QUIET[aspect] if enforced or observed else UNKNOWN)
 
 
-@pytest.mark.parametrize("aspect", Aspect)
+@pytest.mark.parametrize("aspect", ASPECTS)
 def test_a_kind_without_a_grade_is_unknown(aspect: Aspect) -> None:
     """What the host says nothing about is UNKNOWN, even where other kinds are enforced."""
     others = tuple(row for row in ENFORCED if row.kind != KIND_OF[aspect])

@@ -235,7 +235,20 @@ CASES: list[tuple[Break, Code, str]] = [
     (tickets(first=1), Code.TICKET_BELOW_CEILING, "/tickets/first"),
     (tickets(last=441), Code.LANE_MALFORMED, "/tickets/last"),
     (tickets(last=442 + MAX_TICKETS), Code.LANE_MALFORMED, "/tickets/last"),
-    # 10: what is kept
+    # 10: refs and databases
+    (row("forbidden", 0, refs=("refs/heads/main",)), Code.LANE_MALFORMED, "/forbidden/0/refs/0"),
+    (row("forbidden", 0, refs=("r:heads/main",)), Code.LANE_MALFORMED, "/forbidden/0/refs/0"),
+    (
+        row("forbidden", 0, refs=("../r:refs/heads/main",)),
+        Code.LANE_PATH_ESCAPES,
+        "/forbidden/0/refs/0",
+    ),
+    (
+        row("forbidden", 0, databases=("a.db:rows:x; drop",)),
+        Code.LANE_MALFORMED,
+        "/forbidden/0/databases/0",
+    ),
+    # 11: what is kept
     (row("allowed", 0, retain=Retain.WITHHELD), Code.LANE_MALFORMED, "/allowed/0/retain"),
     (
         allowed("kb/x.md", Change.DELETE, retain=Retain.DIGEST),

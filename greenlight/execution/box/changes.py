@@ -23,7 +23,6 @@ from greenlight.execution.forked import fork_map
 from greenlight.execution.reading import fault, open_root
 from greenlight.execution.snapshot import state_at, take
 from greenlight.model.snapshot import (
-    ABSENT,
     FileState,
     Mutation,
     Snapshot,
@@ -34,6 +33,8 @@ from greenlight.model.snapshot import (
 
 _State = tuple[str, str, int, str, str]
 _Row = tuple[str, str, _State, _State]
+_ABSENT: Final[_State] = ("absent", "", 0, "", "")
+_FILES: Final = ("file", "file")
 # Names that are spelt as they are; what else there is, spell_name says.
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+").fullmatch
 _SMALL_BYTES: Final = 1 << 20  # read at once
@@ -107,40 +108,41 @@ def _pairs(
 def _rows(pairs: Iterable[_Pair]) -> Iterator[_Row]:
     """Yield the changes of pairs as plain tuples: what crosses processes is that, by thousands."""
     for pair in pairs:
-        for each in _changes(pair):
-            yield each.path, each.change, _plain(each.before), _plain(each.after)
+        old = _ABSENT if pair.below is None else _state(pair.below)
+        new = _ABSENT if pair.above is None else _state(pair.above)
+        kinds = (old[0], new[0])
+        # Where nothing was and nothing is, the step made it and took it away again.
+        if old != new:
+            word = "modified" if kinds == _FILES and old[3] != new[3] else _word(old, new)
+            yield pair.path, word, old, new
+        elif old[0] not in ("directory", "absent"):
+            yield pair.path, "rewritten", old, new
+        if pair.whole and "directory" in kinds:
+            for each in diff(_below(pair.below, old[0]), _below(pair.above, new[0])):
+                path = f"{pair.path}/{each.path}"
+                yield path, each.change, _plain(each.before), _plain(each.after)
+
+
+def _word(old: _State, new: _State) -> str:
+    return change_word(FileState(*old), FileState(*new))
 
 
 def _plain(state: FileState) -> _State:
     return state.kind, state.mode, state.bytes, state.digest, state.target
 
 
-def _changes(pair: _Pair) -> Iterator[Mutation]:
-    old = ABSENT if pair.below is None else _state(pair.below)
-    new = ABSENT if pair.above is None else _state(pair.above)
-    folders = old.kind == new.kind == "directory"
-    # Where nothing was and nothing is, the step made it and took it away again.
-    if old != new or not (folders or old == ABSENT):
-        word = "rewritten" if old == new else change_word(old, new)
-        yield Mutation(pair.path, word, old, new)
-    if pair.whole and "directory" in (old.kind, new.kind):
-        before, after = _below(pair.below, old), _below(pair.above, new)
-        for each in diff(before, after):
-            yield Mutation(f"{pair.path}/{each.path}", each.change, each.before, each.after)
-
-
-def _below(path: str | None, state: FileState) -> Snapshot:
-    if path is None or state.kind != "directory":
+def _below(path: str | None, kind: str) -> Snapshot:
+    if path is None or kind != "directory":
         return Snapshot({})
     return take(Path(path), keep_going=True)
 
 
-def _state(path: str) -> FileState:
+def _state(path: str) -> _State:
     """Return what stands at a path whose folders nobody changes any more."""
     try:
         descriptor = os.open(path, _READ)
     except FileNotFoundError:
-        return ABSENT
+        return _ABSENT
     except OSError:
         return _by_descriptor(path)  # a link, or something that says so
     try:
@@ -156,7 +158,7 @@ def _state(path: str) -> FileState:
         name = os.path.basename(path)
         raise StoreError(Code.FILE_CHANGED, f"{name!a}: changed while it was read")
     digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    return FileState("file", _mode(stat.S_IMODE(status.st_mode)), len(data), digest)
+    return "file", _mode(stat.S_IMODE(status.st_mode)), len(data), digest, ""
 
 
 @cache
@@ -164,9 +166,9 @@ def _mode(bits: int) -> str:
     return f"{bits:04o}"
 
 
-def _by_descriptor(path: str) -> FileState:
+def _by_descriptor(path: str) -> _State:
     folder = open_root(Path(path).parent)
     try:
-        return state_at(folder, os.path.basename(path))
+        return _plain(state_at(folder, os.path.basename(path)))
     finally:
         os.close(folder)

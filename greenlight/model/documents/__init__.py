@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what the table below gives at run time
     from greenlight.model.documents.scope_lock import ScopeLock as ScopeLock
     from greenlight.model.documents.secret_scan import SecretScan as SecretScan
     from greenlight.model.documents.self_check import SelfCheck as SelfCheck
+    from greenlight.model.documents.surface_states import SurfaceStates as SurfaceStates
     from greenlight.model.documents.workspace import Workspace as Workspace
 
     DOCUMENTS: tuple[type, ...]
@@ -53,6 +54,7 @@ _MODULES = {
     "ExecutionLog": "execution_log",
     "Outcomes": "outcomes",
     "Attempts": "attempts",
+    "SurfaceStates": "surface_states",
     "Pins": "pins",
     "ForbiddenSurfaceProof": "forbidden_surface_proof",
     "RollbackProof": "rollback_proof",

@@ -16,6 +16,8 @@ class Aspect(StrEnum):
     NETWORK = "network"
     PROGRAM = "program"
     VARIABLE = "variable"
+    REF = "ref"
+    DATABASE = "database"
 
 
 class Attempted(StrEnum):
@@ -30,7 +32,7 @@ class Attempted(StrEnum):
 class AspectRow:
     """One way of reaching the surface, and what stood in it."""
 
-    aspect: Aspect = derived("path, tool, network, program or variable.")
+    aspect: Aspect = derived("path, tool, network, program, variable, ref or database.")
     what: Line = derived("The paths, operations, destinations or names.")
     enforced_by: Note = derived("What denied it; none where nothing did.")
     observed_by: Note = derived("What would have noticed; none where nothing would.")

@@ -7,6 +7,7 @@ and a surface and nothing looked, the word is UNKNOWN, and UNKNOWN is never clea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome, AttemptRow
 from greenlight.model.documents.environment import Environment, GradeRow
@@ -18,8 +19,10 @@ from greenlight.model.documents.forbidden_surface_proof import (
     ProofRow,
 )
 from greenlight.model.documents.outcomes import Outcomes, ToolDecision
+from greenlight.model.documents.surface_states import StateRow
 from greenlight.model.evidence import Evidence
-from greenlight.model.lane import ForbiddenSurface
+from greenlight.model.lane import ForbiddenSurface, Lane
+from greenlight.model.logical import LogicalKind
 from greenlight.model.surface import SurfaceVerdict, matches_any, tool_matches
 from greenlight.verify.derive.answers import walled
 
@@ -37,10 +40,7 @@ _WORST_FIRST = (
 def derive_forbidden_surface_proof(evidence: Evidence) -> ForbiddenSurfaceProof:
     """Judge each forbidden surface by what the lane, the outcomes and the host say."""
     attempts = evidence.attempts.attempts if evidence.attempts else ()
-    rows = tuple(
-        _row(surface, evidence.outcomes, evidence.environment, attempts)
-        for surface in evidence.lane.forbidden
-    )
+    rows = tuple(_row(surface, evidence, attempts) for surface in evidence.lane.forbidden)
     outside = tuple(row.path for row in evidence.outcomes.mutations if not row.surface)
     return ForbiddenSurfaceProof(
         surfaces=rows,
@@ -70,13 +70,12 @@ def _attempted(
     return Attempted.FALSE if looked and verdicts <= set(_KNOWN) else Attempted.UNKNOWN
 
 
-def _row(
-    surface: ForbiddenSurface,
-    outcomes: Outcomes,
-    environment: Environment,
-    attempts: Sequence[AttemptRow],
-) -> ProofRow:
-    aspects = tuple(_aspects(surface, outcomes, environment, attempts))
+def _row(surface: ForbiddenSurface, evidence: Evidence, attempts: Sequence[AttemptRow]) -> ProofRow:
+    states = evidence.states.states if evidence.states else ()
+    aspects = (
+        *_aspects(surface, evidence.outcomes, evidence.environment, attempts),
+        *_logical(surface, evidence.environment, states),
+    )
     verdicts = {aspect.verdict for aspect in aspects}
     worst = next((v for v in _WORST_FIRST if v in verdicts), SurfaceVerdict.UNKNOWN)
     return ProofRow(
@@ -99,23 +98,44 @@ def _aspects(
         touched = any(matches_any(surface.paths, row.path) for row in outcomes.mutations)
         # Where something could not be seen, nobody knows what stands there.
         good = SurfaceVerdict.UNKNOWN if outcomes.refused_names else SurfaceVerdict.UNTOUCHED
-        tried = _tried(attempts, AttemptKind.WRITE, lambda row: _is_path(surface, row))
+        tried = _tried(attempts, AttemptKind.WRITE, partial(_is_path, surface))
         seen = SurfaceVerdict.VIOLATED if touched else tried or good
         yield _aspect(Aspect.PATH, surface.paths, grades.get("path_workspace"), seen)
     if surface.tools:
         yield _aspect(Aspect.TOOL, surface.tools, grades.get("tool"), _tools(surface, outcomes))
     if surface.network:
-        tried = _tried(attempts, AttemptKind.NETWORK, lambda row: _may_be_meant(surface, row))
+        tried = _tried(attempts, AttemptKind.NETWORK, partial(_may_be_meant, surface))
         grade = grades.get("network")
         yield _aspect(Aspect.NETWORK, surface.network, grade, tried or _kept(grade))
     if surface.programs:
-        tried = _tried(attempts, AttemptKind.PROGRAM, lambda row: _is_program(surface, row))
+        tried = _tried(attempts, AttemptKind.PROGRAM, partial(_is_program, surface))
         grade = grades.get("program")
         yield _aspect(Aspect.PROGRAM, surface.programs, grade, tried or _kept(grade))
     if surface.variables:
         given = set(surface.variables) & set(environment.variables)
         seen = SurfaceVerdict.VIOLATED if given else SurfaceVerdict.UNTOUCHED
         yield _aspect(Aspect.VARIABLE, surface.variables, grades.get("environment"), seen)
+
+
+def _logical(
+    surface: ForbiddenSurface, environment: Environment, states: Sequence[StateRow]
+) -> Iterator[AspectRow]:
+    """Judge refs and databases by what they were; what nobody could read is not known."""
+    grade = next((row for row in environment.grades if row.kind == "path_workspace"), None)
+    for aspect, kind, names in (
+        (Aspect.REF, LogicalKind.REF, surface.refs),
+        (Aspect.DATABASE, LogicalKind.DATABASE, surface.databases),
+    ):
+        if not names:
+            continue
+        rows = [row for row in states if (row.surface, row.kind) == (surface.id, kind)]
+        if any(row.before and row.applied and row.before != row.applied for row in rows):
+            seen = SurfaceVerdict.VIOLATED
+        elif len(rows) == len(names) and all(row.before and row.applied for row in rows):
+            seen = SurfaceVerdict.UNTOUCHED
+        else:
+            seen = SurfaceVerdict.UNKNOWN
+        yield _aspect(aspect, names, grade, seen)
 
 
 def _kept(grade: GradeRow | None) -> SurfaceVerdict:
@@ -132,6 +152,21 @@ def _tried(
     if outcomes - {AttemptOutcome.DENIED}:
         return SurfaceVerdict.VIOLATED
     return SurfaceVerdict.BLOCKED if outcomes else None
+
+
+def tried_surfaces(
+    lane: Lane, attempts: Sequence[AttemptRow]
+) -> Iterator[tuple[str, SurfaceVerdict]]:
+    """Yield the forbidden surfaces on which an attempt was seen, and what became of it."""
+    for surface in lane.forbidden:
+        for kind, named, about in (
+            (AttemptKind.WRITE, surface.paths, _is_path),
+            (AttemptKind.NETWORK, surface.network, _may_be_meant),
+            (AttemptKind.PROGRAM, surface.programs, _is_program),
+        ):
+            verdict = _tried(attempts, kind, partial(about, surface)) if named else None
+            if verdict is not None:
+                yield surface.id, verdict
 
 
 def _is_path(surface: ForbiddenSurface, row: AttemptRow) -> bool:

@@ -124,7 +124,7 @@ def derive_packet(evidence: Evidence) -> Derived:
         evidence.tickets,
         addendum,
         self_check,
-        *(() if evidence.attempts is None else (evidence.attempts,)),
+        *(each for each in (evidence.attempts, evidence.states) if each is not None),
     )
     return Derived(
         evidence=evidence,
