@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -73,6 +74,21 @@ def test_the_interpreter_of_greenlight_runs_in_it(workspace: Workspace) -> None:
     targets = [each.target for each in done.attempts.counts]
     assert targets[0].startswith(f"{PYTHON} -c")
     assert not any(sys.prefix in target for target in targets)
+
+
+def test_an_interpreter_below_tmp(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a checkout that somebody made in /tmp: the box has another /tmp over it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        program = Path(name, "bin", "tool")
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\necho tool $(ls /tmp)\n")
+        program.chmod(0o755)
+        Path(name).chmod(0o755)
+        monkeypatch.setattr("greenlight.execution.confined._interpreter", lambda: (name,))
+        confinement = Confined(find_ability(DEFAULT_PARENT))
+        for _ in range(2):
+            done = confinement.run(StepSpec((str(program),)), workspace)
+            assert done.stdout.decode().split() == ["tool", Path(name).name], done.stderr
 
 
 def test_a_program_that_is_not_there(workspace: Workspace) -> None:

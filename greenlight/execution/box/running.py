@@ -172,9 +172,10 @@ class _Box:
 
     def _place(self, layout: tree.Layout) -> Place:
         if self._walls.namespaces:
-            return Place(tree.WORKSPACE, (f"{tree.TMP}/", f"{tree.SHM}/"), layout.names)
+            elsewhere = (f"{tree.TMP}/", f"{tree.SHM}/")
+            return Place(tree.WORKSPACE, elsewhere, layout.readable, layout.names)
         root, tmp = (str(layout.folder / name) for name in ("root", "tmp"))
-        return Place(root, (f"{tmp}/",), layout.names)
+        return Place(root, (f"{tmp}/",), layout.readable, layout.names)
 
     def _receive(self) -> dict[str, Any]:
         if self._channel is None:

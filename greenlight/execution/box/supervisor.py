@@ -73,11 +73,13 @@ class Place:
         workspace: Path of the workspace.
         elsewhere: Folders, each with a slash behind it, that are of no consequence and are
             gone with the box.
+        readable: Folders of the host that programs may be started from, wherever they lie.
         names: What to call paths of this machine that evidence must not have, by beginning.
     """
 
     workspace: str
     elsewhere: tuple[str, ...]
+    readable: tuple[str, ...]
     names: Mapping[str, str]
 
 
@@ -164,8 +166,10 @@ class Supervisor:
         nameless = path.startswith("/memfd:") or path.endswith(" (deleted)")
         if found is None and not nameless:
             return [], 0  # a shell looks through PATH; the kernel says that it is not there
-        inside = found is not None and found.startswith(
-            (f"{self._workspace}/", *self._place.elsewhere)
+        inside = (
+            found is not None
+            and found.startswith((f"{self._workspace}/", *self._place.elsewhere))
+            and not found.startswith(tuple(f"{folder}/" for folder in self._place.readable))
         )
         named = {os.path.basename(path), os.path.basename(found or path)}
         target = " ".join((path, *caller.words(words)[1:]))

@@ -83,8 +83,11 @@ def build(layout: Layout) -> None:
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
     os.chdir(layout.folder)
     kernel.mount("tmpfs", "new", "tmpfs", _SAFE, "size=4m,mode=755")
-    for path in _outermost((*_SYSTEM, *layout.readable)):
-        _show(path)
+    shown = _outermost((*_SYSTEM, *layout.readable))
+    later = [path for path in shown if path.startswith((f"{TMP}/", f"{WORKSPACE}/"))]
+    for path in shown:
+        if path not in later:
+            _show(path)
     _etc()
     _workspace(layout)
     if layout.masked:
@@ -93,6 +96,8 @@ def build(layout: Layout) -> None:
     for path in layout.masked:
         _bind("blocked", f"new{path}", _READ_ONLY | kernel.ATTR_NOEXEC)
     _bind("tmp", f"new{TMP}", kernel.ATTR_NOSUID | kernel.ATTR_NODEV | kernel.ATTR_NOEXEC)
+    for path in later:  # an interpreter that was installed below /tmp: over what is mounted there
+        _show(path)
     _devices()
     _processes()
     os.chdir("new")
