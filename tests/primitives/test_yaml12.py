@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
@@ -241,4 +242,10 @@ def test_what_is_read_is_what_yaml_says(text):
         return
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert YAML(typ="safe", pure=True).load(text) == value
+        try:
+            wanted = YAML(typ="safe", pure=True).load(text)
+        except ConstructorError as error:
+            if "tag:yaml.org,2002:value" not in str(error):
+                raise
+            return  # "=" is a text in YAML 1.2; ruamel gives it the tag that 1.1 had for it
+        assert wanted == value
