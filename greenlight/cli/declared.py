@@ -188,6 +188,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
         ),
         "rerun": (
             _PACKET,
+            _flag("--network", "let its steps reach the destinations that its lane allows"),
             _flag("--unsafe-unconfined", "run a stranger's steps although nothing confines them"),
             _PRIVATE,
             *_TRUST,

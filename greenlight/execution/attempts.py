@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from greenlight.execution.proxy.recording import Destination
 from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
 from greenlight.model.surface import matches_any
 
@@ -73,12 +74,14 @@ class Scope:
         forbidden: Paths or patterns that must not.
         programs: Names of programs that must not be started.
         execute: Whether what lies in the workspace may be started.
+        destinations: Where it may connect to, through a recording proxy.
     """
 
     allowed: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     execute: bool = False
+    destinations: tuple[Destination, ...] = ()
 
     def forbids(self, path: str) -> bool:
         """Report whether a path of the workspace is forbidden."""

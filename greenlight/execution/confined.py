@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError, StoreError
-from greenlight.execution.attempts import Scope
+from greenlight.execution.attempts import Attempt, Scope
 from greenlight.execution.box import child, landlock, running, tree
 from greenlight.execution.box.ability import Ability, find_ability
 from greenlight.execution.box.changes import changes
@@ -26,9 +26,21 @@ from greenlight.execution.process import NOT_FOUND
 from greenlight.execution.removal import remove_tree
 from greenlight.execution.steps import PYTHON, StepResult, StepSpec
 from greenlight.execution.workspace import DEFAULT_PARENT, Workspace
+from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
+from greenlight.model.documents.exchanges import ExchangeOutcome
 from greenlight.model.grades import RECORDER, UNKNOWN, Grade, Grades
 from greenlight.model.snapshot import Mutation
 
+if TYPE_CHECKING:
+    from greenlight.execution.proxy.authority import Authority
+
+PROXY_PORT: Final = 3128
+_CERTIFICATE: Final = "greenlight-ca.pem"
+_PROXY_VARIABLES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+_CERTIFICATE_VARIABLES: Final = (
+    "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+)  # fmt: skip
 _PROGRAMS: Final = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
@@ -109,15 +121,22 @@ class Confined:
             (workspace.folder / name).mkdir(exist_ok=True)
         layout = self._layout(spec.scope, workspace, lower)
         command = self._command(spec, workspace)
+        walls, authority = self.ability.walls, None
+        if spec.scope.destinations and self.ability.namespaces:
+            walls = replace(walls, proxy=PROXY_PORT)
+            authority = _authority(spec.scope, workspace)
+            env = _through_proxy(command.env, trusted=authority is not None)
+            command = replace(command, env=env)
         bounds = running.Bounds(spec.timeout_seconds, spec.max_output_bytes, self.limits.disk_bytes)
         try:
             done = running.run_boxed(
-                layout, command, spec.scope, self.ability.walls, bounds, self.on_output
+                layout, command, spec.scope, walls, bounds, self.on_output, authority
             )
         except running.BoxError as error:
             raise StoreError(
                 Code.IO_FAILED, f"the box of a step could not be made: {error}"
             ) from error
+        _refused(done)
         elapsed = round((time.monotonic() - started) * 1000)
         return replace(_result(done), duration_ms=elapsed)
 
@@ -200,6 +219,15 @@ def grades_of(ability: Ability) -> Grades:
     )
 
 
+def _refused(done: running.Boxed) -> None:
+    """Count what was asked of the proxy in vain among the attempts: there a step says a name."""
+    for each in done.recording.rows() if done.recording else ():
+        if each.outcome is ExchangeOutcome.REFUSED:
+            target = f"{each.host}:{each.port}"
+            attempt = Attempt(AttemptKind.NETWORK, "proxy", target, AttemptOutcome.DENIED)
+            done.recorder.add(attempt)
+
+
 def _result(done: running.Boxed) -> StepResult:
     exit_code = number = None
     code: Code | None = None
@@ -228,13 +256,34 @@ def _result(done: running.Boxed) -> StepResult:
         duration_ms=0,
         code=code,
         attempts=done.recorder,
+        exchanges=done.recording,
     )
+
+
+def _authority(scope: Scope, workspace: Workspace) -> Authority | None:
+    """Return who signs for what is intercepted, and put its certificate where a step finds it."""
+    if not any(each.intercept for each in scope.destinations):
+        return None
+    from greenlight.execution.proxy.authority import Authority  # noqa: PLC0415 - few lanes need it
+
+    authority = Authority()
+    (workspace.tmp / _CERTIFICATE).write_bytes(authority.pem)
+    return authority
+
+
+def _through_proxy(env: Mapping[str, str], *, trusted: bool) -> dict[str, str]:
+    """Return an environment that tells programs of the proxy, in every spelling they know."""
+    made = dict.fromkeys(_PROXY_VARIABLES, f"http://127.0.0.1:{PROXY_PORT}")
+    if trusted:
+        made |= dict.fromkeys(_CERTIFICATE_VARIABLES, f"{tree.TMP}/{_CERTIFICATE}")
+    return made | dict(env)
 
 
 def _interpreter() -> tuple[str, ...]:
     """Return the folders of the Python that runs greenlight: ``@python`` of a lane."""
     folders = {sys.prefix, sys.base_prefix, sys.exec_prefix}
     folders.add(str(Path(os.path.realpath(sys.executable)).parent))
+    folders -= {"/", "/home", "/root", "/tmp", str(Path.home())}  # noqa: S108 - never as a whole
     return tuple(sorted(os.path.realpath(path) for path in folders) + sorted(folders))
 
 

@@ -16,6 +16,7 @@ from typing import Final
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.execution.attempts import EVERYTHING, Recorder, Scope
+from greenlight.execution.proxy.recording import Recording
 from greenlight.primitives.limits import DEFAULT_STEP_OUTPUT_BYTES
 from greenlight.primitives.packet_path import path_problem
 
@@ -93,6 +94,7 @@ class StepResult:
         duration_ms: Milliseconds from start to end.
         code: Why it failed; None where it ended with exit code 0.
         attempts: What it tried, where that was recorded.
+        exchanges: What went through the recording proxy, where there was one.
         outlived: Whether a process that it started left its group and still held its output
             when the step was over: nothing ended that process.
     """
@@ -108,6 +110,7 @@ class StepResult:
     code: Code | None
     outlived: bool = False
     attempts: Recorder | None = None
+    exchanges: Recording | None = None
 
 
 def build_environment(

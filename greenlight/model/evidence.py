@@ -9,6 +9,7 @@ from greenlight.model.documents import (
     AuthorityLock,
     BadInputProbes,
     Environment,
+    Exchanges,
     ExecutionLog,
     Header,
     Lineage,
@@ -38,6 +39,7 @@ class Evidence:
         lane_digest: SHA-256 of its bytes, as ``sha256:<hex>``.
         frozen: The rollback proof that ships with greenlight, as its exact bytes.
         attempts: What steps tried; None where nothing recorded it.
+        exchanges: What went to allowed destinations; None where there was no proxy.
         states: What refs and databases were; None where the lane names none.
     """
 
@@ -61,3 +63,4 @@ class Evidence:
     frozen: bytes
     attempts: Attempts | None = None
     states: SurfaceStates | None = None
+    exchanges: Exchanges | None = None

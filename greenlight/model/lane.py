@@ -308,6 +308,19 @@ class Setting:
 
 
 @value
+class Destination:
+    """Where a step may connect to, through the recording proxy."""
+
+    host: Annotated[str, Text(r"[A-Za-z0-9._:-]{1,253}", "a host name or an address")] = given(
+        "Name or address.", "pypi.org"
+    )
+    port: Annotated[int, Range(1, 65_535)] = given("Its port.", 443)
+    intercept: bool = given(
+        "Whether what is said there is looked into, though it is encrypted.", True, default=False
+    )
+
+
+@value
 class EnvironmentRules:
     """What of the environment reaches a step."""
 
@@ -362,6 +375,7 @@ class Lane:
     lineage: tuple[Prior, ...] = given("Packets it depends on.", default=())
     next_decision: NextDecision | None = given("What comes next.", default=None)
     environment: EnvironmentRules | None = given("What reaches a step.", default=None)
+    network: tuple[Destination, ...] = given("Where a step may connect to.", default=())
 
 
 # What every run does, and where: preflight first, nothing published before the proofs.

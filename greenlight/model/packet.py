@@ -55,6 +55,8 @@ EXECUTED = frozenset(
 ATTEMPTS = "attempts.json"
 # And where its lane names refs or databases.
 STATES = "surface-states.json"
+# And where its lane allows destinations, and they were reached through the proxy.
+EXCHANGES = "exchanges.json"
 SEALED_ONLY = frozenset({MANIFEST, RERUN, HEADER})
 
 

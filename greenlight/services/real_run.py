@@ -176,6 +176,7 @@ class RealRun:
             frozen=published().frozen,
             attempts=self._staging.attempts(),
             states=self._staging.states(),
+            exchanges=self._staging.exchanges(),
         )
 
 

@@ -129,6 +129,7 @@ class ReplayRoom:
         variables: The caller's environment; only what the lane allows is read.
         parent: Where workspaces are made.
         on_step: Told each step's id as it begins.
+        network: Whether steps may reach the destinations that the lane allows.
     """
 
     confinement: Confinement
@@ -136,6 +137,7 @@ class ReplayRoom:
     variables: Mapping[str, str]
     parent: Path | None = None
     on_step: Callable[[str], None] = lambda _step: None
+    network: bool = False
 
 
 def rerun_packet(
@@ -269,6 +271,7 @@ class _Replay:
             workspace=self.workspace,
             variables=self.room.variables,
             veil=self.veil,
+            network=self.room.network,
         )
 
     def carry_out(self) -> tuple[Evidence, dict[str, bytes]]:

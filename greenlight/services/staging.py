@@ -6,7 +6,6 @@ the lane is not deterministic and a replay says so.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +13,7 @@ from greenlight.codes import Code
 from greenlight.errors import GreenlightError, MalformedError, StoreError
 from greenlight.execution.attempts import Recorder, Scope
 from greenlight.execution.confinement import Confinement
+from greenlight.execution.proxy.recording import Destination, Recording
 from greenlight.execution.snapshot import take
 from greenlight.execution.steps import StepResult, StepSpec, build_environment
 from greenlight.execution.undo import put_back
@@ -21,6 +21,7 @@ from greenlight.execution.workspace import SourceFile, Workspace
 from greenlight.model.codec import draft
 from greenlight.model.documents import (
     Attempts,
+    Exchanges,
     Outcomes,
     Pins,
     ReservedTickets,
@@ -28,6 +29,7 @@ from greenlight.model.documents import (
     SurfaceStates,
 )
 from greenlight.model.documents.attempts import AttemptRow
+from greenlight.model.documents.exchanges import ExchangeRow
 from greenlight.model.documents.outcomes import MutationRow, ToolCall, ToolDecision
 from greenlight.model.documents.pins import PinRow
 from greenlight.model.documents.reserved_tickets import RegistryFile
@@ -63,6 +65,7 @@ class Staging:
         variables: The caller's variables that the lane allows, by name.
         scanner: Knows a secret in a name, which could not be withheld as an artifact can.
         veil: Gives the digests of what the lane withholds.
+        network: Whether commands may reach the destinations that the lane allows.
     """
 
     lane: Lane
@@ -72,10 +75,12 @@ class Staging:
     variables: Mapping[str, str]
     scanner: Scanner = field(default_factory=Scanner.of)
     veil: Veil = field(default_factory=Veil)
+    network: bool = True
     _before: Snapshot = field(init=False)
     _seen: Seen = field(init=False)
     _views: dict[str, list[str]] = field(init=False, default_factory=dict)
     _calls: list[ToolCall] = field(init=False, default_factory=list)
+    _exchanges: list[tuple[str, Recording]] = field(init=False, default_factory=list)
     _logical: dict[Logical, list[str]] = field(init=False, default_factory=dict)
     _attempts: list[tuple[str, Recorder]] = field(init=False, default_factory=list)
     _filled: bool = field(init=False, default=False)
@@ -115,7 +120,7 @@ class Staging:
             env=self.environment,
             timeout_seconds=step.timeout_seconds,
             max_output_bytes=step.max_output_bytes,
-            scope=scope_of(self.lane),
+            scope=scope_of(self.lane, network=self.network),
         )
         return self._confined(step.id, spec)
 
@@ -124,7 +129,34 @@ class Staging:
         result = self.confinement.run(spec, self.workspace)
         if result.attempts is not None:
             self._attempts.append((name, result.attempts))
+        if result.exchanges is not None:
+            self._exchanges.append((name, result.exchanges))
         return result
+
+    def exchanges(self) -> Exchanges | None:
+        """Write down what went to allowed destinations; None where there is no proxy."""
+        if not self.lane.network or not self.confinement.grades().network.enforced_by:
+            return None
+        rows = [
+            ExchangeRow(
+                step=name,
+                kind=each.kind,
+                host=_line(each.host) or "?",
+                port=each.port,
+                method=_line(each.method),
+                path=_line(each.path),
+                status=each.status,
+                sent=each.sent,
+                received=each.received,
+                request=each.request,
+                response=each.response,
+                outcome=each.outcome,
+            )
+            for name, recording in self._exchanges
+            for each in recording.rows()
+        ]
+        complete = not any(recording.dropped for _, recording in self._exchanges)
+        return Exchanges(complete=complete, exchanges=tuple(rows))
 
     def attempts(self) -> Attempts | None:
         """Write down what steps, undo steps and views tried; None where nobody recorded."""
@@ -137,7 +169,7 @@ class Staging:
                     step=name,
                     kind=each.kind,
                     call=each.call,
-                    target=spell_target(os.fsencode(each.target))[0],
+                    target=_line(each.target),
                     outcome=each.outcome,
                     count=count,
                 )
@@ -250,7 +282,7 @@ class Staging:
             argv=command.run,
             env=self.environment,
             timeout_seconds=command.timeout_seconds,
-            scope=scope_of(self.lane),
+            scope=scope_of(self.lane, network=self.network),
             discard=discard,
         )
         return self._confined(command.id, spec)
@@ -299,7 +331,7 @@ class Staging:
         for each in logical_surfaces(self.lane):
 
             def run(argv: tuple[str, ...]) -> StepResult:
-                spec = StepSpec(argv=argv, scope=scope_of(self.lane), discard=True)
+                spec = StepSpec(argv=argv, scope=scope_of(self.lane, network=False), discard=True)
                 return self.confinement.run(spec, self.workspace)
 
             try:
@@ -449,13 +481,21 @@ class Staging:
         return "" if surface is None else surface.undo.value
 
 
-def scope_of(lane: Lane) -> Scope:
+def _line(text: str) -> str:
+    """Return what a step has said as one line of text."""
+    return spell_target(text.encode("utf-8", "surrogateescape"))[0]
+
+
+def scope_of(lane: Lane, *, network: bool = True) -> Scope:
     """Return what the commands of a lane may change in the workspace, and what they must not."""
     return Scope(
         allowed=tuple(surface.path for surface in lane.allowed),
         forbidden=tuple(path for surface in lane.forbidden for path in surface.paths),
         programs=tuple(name for surface in lane.forbidden for name in surface.programs),
         execute=bool(lane.environment and lane.environment.execute),
+        destinations=tuple(
+            Destination(each.host, each.port, each.intercept) for each in lane.network if network
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from greenlight.execution.quarantine import keep
 from greenlight.model.documents import ExecutionLog
 from greenlight.model.documents.secret_scan import Hit
 from greenlight.model.evidence import Evidence
-from greenlight.model.packet import ATTEMPTS
+from greenlight.model.packet import ATTEMPTS, EXCHANGES
 from greenlight.services.closing import close_packet
 from greenlight.services.scanning import find_in_documents, withheld_paths
 from greenlight.store.repository import Store
@@ -72,6 +72,12 @@ def _redact(evidence: Evidence, found: list[str]) -> Evidence:
     if attempts is not None:
         tried = tuple(replace(row, target=REDACTED) for row in attempts.attempts)
         attempts = replace(attempts, attempts=tried) if ATTEMPTS in found else attempts
+    exchanges = evidence.exchanges
+    if exchanges is not None and EXCHANGES in found:
+        asked = tuple(replace(row, path=REDACTED) for row in exchanges.exchanges)
+        exchanges = replace(exchanges, exchanges=asked)
     hits = tuple(Hit(rule="document", path=path, offset=0) for path in found)
     scan = replace(evidence.scan, hits=(*evidence.scan.hits, *hits))
-    return replace(evidence, log=ExecutionLog(steps=rows), scan=scan, attempts=attempts)
+    return replace(
+        evidence, log=ExecutionLog(steps=rows), scan=scan, attempts=attempts, exchanges=exchanges
+    )

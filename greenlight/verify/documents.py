@@ -69,6 +69,7 @@ def evidence_of(parsed: Parsed, texts: Mapping[str, bytes], frozen: bytes) -> Ev
         frozen=frozen,
         attempts=parsed.get(_BY_NAME["Attempts"]),
         states=parsed.get(_BY_NAME["SurfaceStates"]),
+        exchanges=parsed.get(_BY_NAME["Exchanges"]),
         **pieces,  # type: ignore[arg-type]  # each piece is of the class it was looked up by
     )
 

@@ -66,6 +66,7 @@ def check_lane(lane: Lane) -> list[Finding]:
         *_other_ways(lane),
         *_locked(lane),
         *_tickets(lane),
+        *_network(lane),
         *_logical(lane),
         *_retained(lane),
     ]
@@ -334,6 +335,20 @@ def _tickets(lane: Lane) -> Iterator[Finding]:  # 9
     if not wanted.first <= wanted.last < wanted.first + MAX_TICKETS:
         expected = f"from {wanted.first}, at most {MAX_TICKETS} tickets"
         yield _malformed("/tickets/last", expected, str(wanted.last))
+
+
+def _network(lane: Lane) -> Iterator[Finding]:  # 7, for destinations
+    allowed = {f"{each.host}:{each.port}".lower(): i for i, each in enumerate(lane.network)}
+    hosts = {each.host.lower(): i for i, each in enumerate(lane.network)}
+    for surface in lane.forbidden:
+        for name in surface.network:
+            at = allowed.get(name.lower(), hosts.get(name.lower()))
+            if at is not None:
+                code, where = Code.SCOPE_CONTRADICTION, f"/network/{at}"
+                yield Finding(code, where, f"nothing that {surface.id} forbids", name)
+    for name, count in Counter(f"{each.host}:{each.port}".lower() for each in lane.network).items():
+        if count > 1:
+            yield _malformed("/network", "each destination once", name)
 
 
 def _logical(lane: Lane) -> Iterator[Finding]:  # 10

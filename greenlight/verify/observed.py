@@ -11,7 +11,9 @@ document says what another one denies is checked here, for every executed packet
 4. the snapshots' digests are what files and changes give;
 5. the rollback proof is about these changes and no others;
 6. what steps tried is on record exactly where a grade says that somebody recorded;
-7. refs and databases that the lane names have a row each, in its order, and no others have.
+7. refs and databases that the lane names have a row each, in its order, and no others have;
+8. exchanges are on record where the lane allows destinations and the network was enforced,
+   each that was not refused with one of these.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from greenlight.codes import Code
+from greenlight.model.documents.exchanges import ExchangeOutcome
 from greenlight.model.documents.execution_log import LogRow, StepState
 from greenlight.model.documents.outcomes import MutationRow, ToolDecision
 from greenlight.model.documents.workspace import Workspace, WorkspaceFile
@@ -27,7 +30,7 @@ from greenlight.model.finding import Finding
 from greenlight.model.grades import RECORDER
 from greenlight.model.lane import Lane, Step, complete_steps
 from greenlight.model.logical import logical_surfaces
-from greenlight.model.packet import ATTEMPTS, STATES
+from greenlight.model.packet import ATTEMPTS, EXCHANGES, STATES
 from greenlight.model.snapshot import ABSENT, FileState, Snapshot, SnapshotProblem, change_word
 from greenlight.primitives.packet_path import collisions, path_problem
 from greenlight.verify.derive.execution_plan import target_of, tool_of
@@ -49,6 +52,7 @@ def verify_observed(evidence: Evidence) -> list[Finding]:
         *_rollback(evidence),
         *_attempts(evidence),
         *_states(evidence),
+        *_exchanges(evidence),
     ]
 
 
@@ -310,3 +314,28 @@ def _states(evidence: Evidence) -> Iterator[Finding]:
     if wanted != found:
         shown = [", ".join(what for _, _, what in rows) or "none" for rows in (wanted, found)]
         yield Finding(Code.LANE_DIFFERS, f"{STATES}#/states", *shown)
+
+
+# --- 8
+
+
+def _exchanges(evidence: Evidence) -> Iterator[Finding]:
+    lane, found = evidence.lane, evidence.exchanges
+    kept = any(row.kind == "network" and row.enforced_by for row in evidence.environment.grades)
+    due = bool(lane.network) and kept
+    if due and found is None:
+        yield Finding(Code.DOCUMENT_MISSING, EXCHANGES, "a document", "none")
+    if found is None:
+        return
+    if not due:
+        yield Finding(
+            Code.DOCUMENT_EXTRA, EXCHANGES, "none: nothing went through a proxy", "a file"
+        )
+    allowed = {(each.host.lower(), each.port) for each in lane.network}
+    for index, row in enumerate(found.exchanges):
+        where = f"{EXCHANGES}#/exchanges/{index}"
+        if (row.host.lower(), row.port) in allowed:
+            continue
+        if row.outcome is not ExchangeOutcome.REFUSED:
+            shown = f"{row.host}:{row.port}"
+            yield Finding(Code.SCOPE_VIOLATED, where, "a destination that is allowed", shown)

@@ -30,6 +30,7 @@ from greenlight.model.finding import Finding
 from greenlight.model.packet import (
     ARTIFACTS,
     ATTEMPTS,
+    EXCHANGES,
     EXECUTED,
     MANIFEST,
     RERUN,
@@ -173,7 +174,7 @@ def _presence(packet: Packet, wanted: frozenset[str]) -> Iterator[Finding]:  # (
             Code.ROLLBACK_PROOF_MISSING if path == "rollback-proof.json" else Code.DOCUMENT_MISSING
         )
         yield Finding(code, path, "a document", "none")
-    optional = {ATTEMPTS, STATES} if wanted is EXECUTED else set()
+    optional = {ATTEMPTS, EXCHANGES, STATES} if wanted is EXECUTED else set()
     for path in sorted(packet.files):
         if path not in wanted | optional and not path.startswith(ARTIFACTS):
             yield Finding(Code.DOCUMENT_EXTRA, escape(path), "no such file", "a file")

@@ -219,7 +219,7 @@ def test_the_probes_do_not_count() -> None:
 
 
 def answer(evidence: Evidence, classes: Collection[SurfaceClass]) -> Answer:
-    return touched(proof_of(evidence), classes, evidence.environment)
+    return touched(proof_of(evidence), classes, evidence)
 
 
 def unwalled(evidence: Evidence) -> Evidence:

@@ -13,6 +13,7 @@ from greenlight.model.lane import (
     AllowedSurface,
     Builtin,
     Command,
+    Destination,
     EnvironmentRules,
     Lane,
     Prior,
@@ -235,6 +236,17 @@ CASES: list[tuple[Break, Code, str]] = [
     (tickets(first=1), Code.TICKET_BELOW_CEILING, "/tickets/first"),
     (tickets(last=441), Code.LANE_MALFORMED, "/tickets/last"),
     (tickets(last=442 + MAX_TICKETS), Code.LANE_MALFORMED, "/tickets/last"),
+    # 7, for destinations
+    (
+        in_(network=(Destination(host="PG.production.example", port=5432),)),
+        Code.SCOPE_CONTRADICTION,
+        "/network/0",
+    ),
+    (
+        in_(network=(Destination(host="a", port=1), Destination(host="A", port=1))),
+        Code.LANE_MALFORMED,
+        "/network",
+    ),
     # 10: refs and databases
     (row("forbidden", 0, refs=("refs/heads/main",)), Code.LANE_MALFORMED, "/forbidden/0/refs/0"),
     (row("forbidden", 0, refs=("r:heads/main",)), Code.LANE_MALFORMED, "/forbidden/0/refs/0"),

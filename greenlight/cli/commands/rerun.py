@@ -27,7 +27,9 @@ def run(arguments: Values) -> Answer:
         verdict = verify_located(located, trusted, store=store, private=private)
         if private is None:
             private = private_files(located, verdict.evidence, store)
-        room = ReplayRoom(Confined.here(), clock, variables(), on_step=shown.step)
+        room = ReplayRoom(
+            Confined.here(), clock, variables(), on_step=shown.step, network=arguments.network
+        )
         result = rerun_packet(
             located,
             verdict,

@@ -71,12 +71,13 @@ class Walls:
         namespaces: Whether there are namespaces at all.
         landlock: Whether Landlock is to stand behind them.
         notify: Whether the filter asks a supervisor.
-        network: Whether TCP is left open in Landlock.
+        proxy: Port of a socket that a proxy outside listens on; 0 for none.
     """
 
     namespaces: bool = True
     landlock: bool = True
     notify: bool = True
+    proxy: int = 0
 
 
 def say(channel: socket.socket, **message: Any) -> None:
@@ -135,6 +136,7 @@ def _keeper(
         if walls.namespaces:
             tree.build(layout)
             socket.sethostname("greenlight")
+        door = _door(walls.proxy) if walls.namespaces and walls.proxy else None
         write = (tree.WORKSPACE, tree.TMP, tree.SHM) if walls.namespaces else _writable(layout)
         _limit(command.limits)
         kernel.drop_capabilities()
@@ -144,17 +146,16 @@ def _keeper(
                 write=write,
                 execute=("/",) if layout.execute or not walls.namespaces else _executable(layout),
                 devices=[f"/dev/{name}" for name in tree.DEVICES],
+                ports=(walls.proxy,) if walls.proxy else (),
             )
         if not walls.namespaces:
             kernel.let_any_trace()
         root = os.open("/", os.O_PATH | os.O_CLOEXEC)
         listener = bpf.install(notify=walls.notify)
-        say(channel, listener=listener, root=root)
-        if channel.recv(16) != b"go":
-            os._exit(_FAILED)
-        if listener >= 0:
-            os.close(listener)
-        os.close(root)
+        say(channel, listener=listener, root=root, door=-1 if door is None else door.fileno())
+        _be_let_go(channel, (listener, root))
+        if door is not None:
+            door.close()
         step = os.fork()
         if step == 0:
             _step(channel, command, pipes)
@@ -166,6 +167,24 @@ def _keeper(
         _wait(channel, step)
     except BaseException as error:  # noqa: BLE001 - the last thing that this process does
         _fail(channel, "keeper", error)
+
+
+def _be_let_go(channel: socket.socket, taken: tuple[int, ...]) -> None:
+    """Wait until the parent has taken these descriptors, and close them."""
+    if channel.recv(16) != b"go":
+        os._exit(_FAILED)
+    for descriptor in taken:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _door(port: int) -> socket.socket:
+    """Make the socket of the box that is answered from outside."""
+    kernel.raise_loopback()
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    door.bind(("127.0.0.1", port))
+    door.listen(128)
+    return door
 
 
 def _wait(channel: socket.socket, step: int) -> NoReturn:

@@ -6,8 +6,10 @@ Numbers are the kernel's (arch/*/entry/syscalls); constants are of its uapi head
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import platform
+import socket
 import struct
 from typing import Final
 
@@ -143,6 +145,13 @@ def seccomp(operation: int, flags: int, argument: object) -> int:
 def take_descriptor(pidfd: int, descriptor: int) -> int:
     """Return a copy of another process's descriptor (pidfd_getfd, since 5.6)."""
     return call(438, pidfd, descriptor, 0)
+
+
+def raise_loopback() -> None:
+    """Let the box's own loopback carry packets (netdevice(7))."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        up = struct.pack("16sh14x", b"lo", 0x1 | 0x40)  # IFF_UP | IFF_RUNNING
+        fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
 
 
 def close_from(first: int) -> None:

@@ -13,6 +13,7 @@ from greenlight.execution.box import kernel
 
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1, 2, 4, 8
+_BIND, _CONNECT = 1, 2  # of TCP ports
 _TRUNCATE, _IOCTL_DEV = 1 << 14, 1 << 15
 _OF_FILES: Final = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE | _IOCTL_DEV
 # How many rights of files an ABI knows; what is newer than this table counts as its last.
@@ -30,7 +31,11 @@ def abi() -> int:
 
 
 def restrict(
-    *, write: Iterable[str], execute: Iterable[str], devices: Iterable[str], network: bool = False
+    *,
+    write: Iterable[str],
+    execute: Iterable[str],
+    devices: Iterable[str],
+    ports: Iterable[int] = (),
 ) -> None:
     """Let this process read everything, write below ``write``, and start what lies in ``execute``.
 
@@ -38,7 +43,7 @@ def restrict(
         write: Folders.
         execute: Folders; what is in ``write`` is executed only where it is here too.
         devices: Device files to write to.
-        network: Whether TCP is left open.
+        ports: To which TCP connections may be made; to no others.
 
     Raises:
         OSError: The kernel has no Landlock, or refuses.
@@ -47,7 +52,7 @@ def restrict(
     if version < 1:
         raise OSError(38, "no Landlock")
     known = (1 << _RIGHTS.get(version, 16)) - 1
-    tcp = 3 if version >= _NETWORK_ABI and not network else 0
+    tcp = _BIND | _CONNECT if version >= _NETWORK_ABI else 0
     scoped = 3 if version >= _SCOPE_ABI else 0  # abstract sockets and signals stay inside
     size = 8 if version < _NETWORK_ABI else 16 if version < _SCOPE_ABI else 24
     attr = ctypes.create_string_buffer(struct.pack("<QQQ", known, tcp, scoped)[:size], size)
@@ -60,6 +65,9 @@ def restrict(
             _allow(ruleset, path, known & ~_EXECUTE)
         for path in devices:
             _allow(ruleset, path, (_WRITE_FILE | _READ_FILE | _IOCTL_DEV) & known)
+        for port in ports if tcp else ():
+            rule = ctypes.create_string_buffer(struct.pack("<QQ", _CONNECT, port), 16)
+            kernel.call(_ADD_RULE, ruleset, 2, rule, 0)
         kernel.call(_RESTRICT, ruleset, 0)
     finally:
         os.close(ruleset)

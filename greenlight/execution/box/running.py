@@ -16,14 +16,19 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.execution.attempts import Recorder, Scope
 from greenlight.execution.box import child, kernel, tree
 from greenlight.execution.box.supervisor import Place, Supervisor
+from greenlight.execution.proxy.recording import Recording
 from greenlight.primitives.limits import KIB
+
+if TYPE_CHECKING:  # loaded where a lane allows a destination
+    from greenlight.execution.proxy.authority import Authority
+    from greenlight.execution.proxy.server import Proxy
 
 START_SECONDS: Final = 30.0  # for namespaces and mounts; a machine that needs more is not one
 _READ_BYTES: Final = 64 * KIB
@@ -49,6 +54,7 @@ class Boxed:
         stdout: What it wrote to standard output.
         stderr: What it wrote to standard error.
         recorder: What it tried.
+        recording: What went through the proxy; None where there was none.
     """
 
     status: int | None = None
@@ -60,6 +66,7 @@ class Boxed:
     stdout: bytes = b""
     stderr: bytes = b""
     recorder: Recorder = field(default_factory=Recorder)
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ def run_boxed(  # noqa: PLR0913, PLR0917 - a command, and everything about its b
     walls: child.Walls,
     bounds: Bounds,
     on_output: Callable[[int, bytes], None] | None = None,
+    authority: Authority | None = None,
 ) -> Boxed:
     """Run one command in a box.
 
@@ -94,17 +102,20 @@ def run_boxed(  # noqa: PLR0913, PLR0917 - a command, and everything about its b
         walls: What the box is made of.
         bounds: When it is ended.
         on_output: Told descriptor (1 or 2) and bytes as they come.
+        authority: Signs for destinations that are intercepted.
 
     Raises:
         BoxError: The box could not be made.
         StoreError: The machine cannot start or end a process.
     """
-    box = _Box(scope, walls, bounds, on_output)
+    box = _Box(scope, walls, bounds, on_output, authority)
     try:
         box.start(layout, command)
-        return box.watch(layout)
+        done = box.watch(layout)
     finally:
-        box.end()
+        recording = box.end()
+    done.recording = recording
+    return done
 
 
 class _Box:
@@ -114,6 +125,7 @@ class _Box:
         walls: child.Walls,
         bounds: Bounds,
         on_output: Callable[[int, bytes], None] | None,
+        authority: Authority | None,
     ) -> None:
         self._scope, self._walls, self._bounds = scope, walls, bounds
         self._on_output = on_output
@@ -125,6 +137,8 @@ class _Box:
         self._ended = False
         self._channel: socket.socket | None = None
         self._output: dict[int, tuple[int, bytearray]] = {}
+        self._proxy: Proxy | None = None
+        self._authority = authority
 
     # --- start
 
@@ -149,14 +163,14 @@ class _Box:
             self._output[descriptor] = (number, bytearray())
             self._selector.register(descriptor, selectors.EVENT_READ)
         ours.settimeout(START_SECONDS)
-        listener = root = -1
+        listener = root = door = -1
         while self._keeper < 0 or listener == -1 == root:
             message = self._receive()
             if "keeper" in message:
                 self._keeper = os.pidfd_open(message["keeper"])
                 self._closing.append(self._keeper)
             elif "root" in message:
-                listener, root = message["listener"], message["root"]
+                listener, root, door = (message[name] for name in ("listener", "root", "door"))
         if listener >= 0:
             try:
                 taken = kernel.take_descriptor(self._keeper, listener)
@@ -166,14 +180,24 @@ class _Box:
             self._closing += [taken, top]
             self._supervisor = Supervisor(taken, top, self._place(layout), self._scope)
             self._selector.register(taken, selectors.EVENT_READ, data="listener")
+        if door >= 0:
+            self._open_door(kernel.take_descriptor(self._keeper, door))
         ours.send(b"go")
         ours.settimeout(None)
         self._selector.register(ours, selectors.EVENT_READ, data="channel")
 
+    def _open_door(self, descriptor: int) -> None:
+        """Answer from outside what is asked at the box's own socket."""
+        from greenlight.execution.proxy.server import Proxy  # noqa: PLC0415 - few lanes need it
+
+        allowed = self._scope.destinations
+        self._proxy = Proxy(socket.socket(fileno=descriptor), allowed, self._authority)
+
     def _place(self, layout: tree.Layout) -> Place:
         if self._walls.namespaces:
             elsewhere = (f"{tree.TMP}/", f"{tree.SHM}/")
-            return Place(tree.WORKSPACE, elsewhere, layout.readable, layout.names)
+            proxy = f"127.0.0.1:{self._walls.proxy}" if self._walls.proxy else ""
+            return Place(tree.WORKSPACE, elsewhere, layout.readable, layout.names, proxy)
         root, tmp = (str(layout.folder / name) for name in ("root", "tmp"))
         return Place(root, (f"{tmp}/",), layout.readable, layout.names)
 
@@ -295,8 +319,8 @@ class _Box:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._keeper, signal.SIGKILL)
 
-    def end(self) -> None:
-        """Let nothing of the box be left: no process, no descriptor."""
+    def end(self) -> Recording | None:
+        """Let nothing of the box be left: no process, no descriptor; return what went out."""
         self._kill()
         if self._gate > 0:
             if self._keeper < 0:
@@ -310,6 +334,7 @@ class _Box:
         for descriptor in self._closing:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+        return None if self._proxy is None else self._proxy.close()
 
 
 def _free(layout: tree.Layout) -> int:

@@ -75,12 +75,14 @@ class Place:
             gone with the box.
         readable: Folders of the host that programs may be started from, wherever they lie.
         names: What to call paths of this machine that evidence must not have, by beginning.
+        proxy: Where the proxy listens; empty where there is none.
     """
 
     workspace: str
     elsewhere: tuple[str, ...]
     readable: tuple[str, ...]
     names: Mapping[str, str]
+    proxy: str = ""
 
 
 class Supervisor:
@@ -149,7 +151,7 @@ class Supervisor:
             target = f"family {arguments[0]}"
             return [_denied(AttemptKind.NETWORK, name, target)], errno.EAFNOSUPPORT
         if name in ("connect", "bind", "sendto", "sendmsg", "sendmmsg"):
-            return _network(caller, name, arguments)
+            return _network(caller, name, arguments, self._place.proxy)
         return self._write(caller, name, arguments)
 
     # --- programs
@@ -237,7 +239,9 @@ def _signed(value: int) -> int:
 # --- network
 
 
-def _network(caller: _Caller, name: str, arguments: list[int]) -> tuple[list[Attempt], int]:
+def _network(
+    caller: _Caller, name: str, arguments: list[int], proxy: str
+) -> tuple[list[Attempt], int]:
     if name in ("sendmsg", "sendmmsg"):
         pointer, length = struct.unpack("<QI", caller.read(arguments[1], 12))
         if not pointer:
@@ -250,8 +254,11 @@ def _network(caller: _Caller, name: str, arguments: list[int]) -> tuple[list[Att
     family = struct.unpack_from("<H", raw)[0]
     if family in (socket.AF_UNIX, 16):
         return [], 0  # the box has its own: no socket of the host has a name in it
+    where = _destination(family, raw)
+    if name == "connect" and where == proxy:
+        return [], 0  # what it asks for there, the proxy records
     refusal = errno.EACCES if name == "bind" else errno.ENETUNREACH
-    return [_denied(AttemptKind.NETWORK, name, _destination(family, raw))], refusal
+    return [_denied(AttemptKind.NETWORK, name, where)], refusal
 
 
 def _destination(family: int, raw: bytes) -> str:

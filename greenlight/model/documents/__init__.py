@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what the table below gives at run time
     from greenlight.model.documents.bad_input_probes import BadInputProbes as BadInputProbes
     from greenlight.model.documents.blocker_map import BlockerMap as BlockerMap
     from greenlight.model.documents.environment import Environment as Environment
+    from greenlight.model.documents.exchanges import Exchanges as Exchanges
     from greenlight.model.documents.execution_log import ExecutionLog as ExecutionLog
     from greenlight.model.documents.execution_plan import ExecutionPlan as ExecutionPlan
     from greenlight.model.documents.forbidden_surface_proof import (
@@ -54,6 +55,7 @@ _MODULES = {
     "ExecutionLog": "execution_log",
     "Outcomes": "outcomes",
     "Attempts": "attempts",
+    "Exchanges": "exchanges",
     "SurfaceStates": "surface_states",
     "Pins": "pins",
     "ForbiddenSurfaceProof": "forbidden_surface_proof",

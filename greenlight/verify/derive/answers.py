@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from greenlight.model.documents.environment import Environment
 from greenlight.model.documents.forbidden_surface_proof import ForbiddenSurfaceProof
 from greenlight.model.documents.words import Answer
+from greenlight.model.evidence import Evidence
 from greenlight.model.surface import SurfaceClass, SurfaceVerdict
 
 PRODUCTION = frozenset(
@@ -34,14 +34,19 @@ _CHANGED = (SurfaceVerdict.VIOLATED,)
 _UNCHANGED = (SurfaceVerdict.UNTOUCHED, SurfaceVerdict.NOT_REQUESTED, SurfaceVerdict.BLOCKED)
 
 
-def walled(environment: Environment) -> bool:
-    """Report whether the system kept every step from all that lies outside its workspace."""
-    enforced = {row.kind for row in environment.grades if row.enforced_by}
-    return enforced >= {"path_outside", "network", "program", "environment"}
+def walled(evidence: Evidence) -> bool:
+    """Report whether the system kept every step from all that lies outside its workspace.
+
+    Not so where the lane lets it out: what an allowed destination is by another name, nobody
+    here knows.
+    """
+    enforced = {row.kind for row in evidence.environment.grades if row.enforced_by}
+    whole = enforced >= {"path_outside", "network", "program", "environment"}
+    return whole and not evidence.lane.network
 
 
 def touched(
-    proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass], environment: Environment
+    proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass], evidence: Evidence
 ) -> Answer:
     """Say whether a surface of ``classes`` changed; UNKNOWN where nobody could have noticed.
 
@@ -54,6 +59,6 @@ def touched(
     seen = {row.surface_class for row in rows if row.verdict in _UNCHANGED}
     unknown = any(row.verdict not in _UNCHANGED for row in rows)
     wanted = set(classes) - {SurfaceClass.PRODUCTION_TARGET}
-    if walled(environment):
+    if walled(evidence):
         wanted = set()
     return Answer.NO if wanted <= seen and not unknown else Answer.UNKNOWN

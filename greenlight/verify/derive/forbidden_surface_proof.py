@@ -46,7 +46,7 @@ def derive_forbidden_surface_proof(evidence: Evidence) -> ForbiddenSurfaceProof:
         surfaces=rows,
         outside_scope=outside,
         any_forbidden_surface_attempted=_attempted(
-            rows, outside, attempts, looked=bool(rows) or walled(evidence.environment)
+            rows, outside, attempts, looked=bool(rows) or walled(evidence)
         ),
         known=sum(row.verdict in _KNOWN for row in rows),
         total=len(rows),
@@ -179,6 +179,8 @@ def _is_program(surface: ForbiddenSurface, row: AttemptRow) -> bool:
 
 def _may_be_meant(surface: ForbiddenSurface, row: AttemptRow) -> bool:
     """Report whether an attempt may have been on the surface: an address tells no name."""
+    if row.call == PROXY_CALL:
+        return row.target in surface.network  # there a step says the name
     port = row.target.rpartition(":")[2]
     if not port.isdigit() or port == _DOMAIN:
         return True  # a look-up, or something of which nobody knows where it leads
@@ -187,6 +189,7 @@ def _may_be_meant(surface: ForbiddenSurface, row: AttemptRow) -> bool:
 
 
 _DOMAIN = "53"
+PROXY_CALL = "proxy"  # in the place of a system call: what a step asked the proxy for in vain
 
 
 def _tools(surface: ForbiddenSurface, outcomes: Outcomes) -> SurfaceVerdict:

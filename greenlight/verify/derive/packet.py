@@ -87,6 +87,11 @@ def judge(evidence: Evidence) -> Evidence:
     return replace(evidence, gate=gate)
 
 
+def _optional(evidence: Evidence) -> tuple[object, ...]:
+    """Return what only some packets have; ``verify.observed`` says which must."""
+    return evidence.attempts, evidence.states, evidence.exchanges
+
+
 def derive_packet(evidence: Evidence) -> Derived:
     """Compute every document from the evidence.  Pure: run, rerun and verify share it."""
     evidence = judge(evidence)
@@ -124,7 +129,7 @@ def derive_packet(evidence: Evidence) -> Derived:
         evidence.tickets,
         addendum,
         self_check,
-        *(each for each in (evidence.attempts, evidence.states) if each is not None),
+        *(each for each in _optional(evidence) if each is not None),
     )
     return Derived(
         evidence=evidence,

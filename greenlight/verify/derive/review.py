@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from greenlight.model.documents import (
-    Environment,
     ExecutionPlan,
     ForbiddenSurfaceProof,
     GovernanceAddendum,
@@ -60,7 +59,7 @@ def derive_review(
         _simple(evidence.gate.result, "rollback-gate.json#/result"),
         _simple(evidence.probes.result, "bad-input-probes.json#/result"),
         _simple(evidence.rollback.result, "rollback-proof.json#/result"),
-        _production(proof, evidence.environment),
+        _production(proof, evidence),
         _pins(evidence),
         _priors(evidence),
         _governance(evidence, addendum),
@@ -112,8 +111,8 @@ def _forbidden(proof: ForbiddenSurfaceProof) -> _Answer:
     return _UNATTEMPTED[proof.any_forbidden_surface_attempted], where, because
 
 
-def _production(proof: ForbiddenSurfaceProof, environment: Environment) -> _Answer:
-    answer = touched(proof, PRODUCTION, environment)
+def _production(proof: ForbiddenSurfaceProof, evidence: Evidence) -> _Answer:
+    answer = touched(proof, PRODUCTION, evidence)
     where = ("forbidden-surface-proof.json#/surfaces", "header.json#/production_mutation")
     return _OPPOSITE[answer], where, f"production mutation: {answer.value}"
 

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from greenlight.model.documents import (
     BlockerMap,
-    Environment,
     ForbiddenSurfaceProof,
     Header,
     Review,
@@ -73,7 +72,7 @@ def derive_self_check(  # noqa: PLR0913 - it looks at all that was derived
         (_NO[header.production_mutation], ("header.json#/production_mutation",)),
         (_NO[header.real_run], ("header.json#/real_run",)),
         _classes(
-            evidence.environment,
+            evidence,
             proof,
             {
                 SurfaceClass.PRODUCTION_PG,
@@ -81,9 +80,9 @@ def derive_self_check(  # noqa: PLR0913 - it looks at all that was derived
                 SurfaceClass.SYSTEM_ISSUES,
             },
         ),
-        _classes(evidence.environment, proof, {SurfaceClass.CI_DEPLOY}),
-        _classes(evidence.environment, proof, {SurfaceClass.SECRETS}),
-        _classes(evidence.environment, proof, {SurfaceClass.EVIDENCE_DELETION}),
+        _classes(evidence, proof, {SurfaceClass.CI_DEPLOY}),
+        _classes(evidence, proof, {SurfaceClass.SECRETS}),
+        _classes(evidence, proof, {SurfaceClass.EVIDENCE_DELETION}),
         (
             evidence.gate.result if evidence.gate.judges else Result.FAIL,
             ("rollback-gate.json#/rows", "rollback-gate.json#/judges"),
@@ -105,6 +104,6 @@ def derive_self_check(  # noqa: PLR0913 - it looks at all that was derived
 
 
 def _classes(
-    environment: Environment, proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass]
+    evidence: Evidence, proof: ForbiddenSurfaceProof, classes: Collection[SurfaceClass]
 ) -> _Item:
-    return _NO[touched(proof, classes, environment)], (_PROOF,)
+    return _NO[touched(proof, classes, evidence)], (_PROOF,)
