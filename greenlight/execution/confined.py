@@ -41,6 +41,7 @@ _CERTIFICATE_VARIABLES: Final = (
     "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
 )  # fmt: skip
+_SYSTEM: Final = ("/usr/", "/bin/", "/opt/", "/nix/")
 _PROGRAMS: Final = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
@@ -289,12 +290,11 @@ def _interpreter() -> tuple[str, ...]:
 
 def _names() -> dict[str, str]:
     """Return what the record calls the interpreter: where it lies is this machine's affair."""
-    return {
-        sys.executable: PYTHON,
-        os.path.realpath(sys.executable): PYTHON,
-        f"{sys.prefix}/": f"{PYTHON}:",
-        f"{sys.base_prefix}/": f"{PYTHON}:",
-    }
+    names = {sys.executable: PYTHON, os.path.realpath(sys.executable): PYTHON}
+    for prefix in (sys.prefix, sys.base_prefix):
+        if not f"{prefix}/".startswith(_SYSTEM):  # there it is the system's, as all else
+            names[f"{prefix}/"] = f"{PYTHON}:"
+    return names
 
 
 def _locked(root: Path, scope: Scope) -> Iterator[str]:

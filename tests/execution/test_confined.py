@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError, StoreError
+from greenlight.execution import confined
 from greenlight.execution.attempts import Attempt, Recorder, Scope
 from greenlight.execution.box import child
 from greenlight.execution.box.ability import NOTHING, Ability, find_ability
@@ -74,6 +75,15 @@ def test_the_interpreter_of_greenlight_runs_in_it(workspace: Workspace) -> None:
     targets = [each.target for each in done.attempts.counts]
     assert targets[0].startswith(f"{PYTHON} -c")
     assert not any(sys.prefix in target for target in targets)
+
+
+def test_the_systems_programs_keep_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "prefix", "/usr")
+    monkeypatch.setattr(sys, "base_prefix", "/usr")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
+    names = confined._names()
+    assert set(names.values()) == {PYTHON}
+    assert "/usr/" not in names
 
 
 def test_an_interpreter_below_tmp(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
