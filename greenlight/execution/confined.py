@@ -28,7 +28,7 @@ from greenlight.execution.steps import PYTHON, StepResult, StepSpec
 from greenlight.execution.workspace import DEFAULT_PARENT, Workspace
 from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
 from greenlight.model.documents.exchanges import ExchangeOutcome
-from greenlight.model.grades import RECORDER, UNKNOWN, Grade, Grades
+from greenlight.model.grades import RECORDER, TRACER, UNKNOWN, Grade, Grades
 from greenlight.model.snapshot import Mutation
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Confined:
 
     @property
     def records(self) -> bool:
-        return self.ability.notify
+        return self.ability.records
 
     def grades(self) -> Grades:
         """Say what every step is kept from, and by what; nothing that is not done is claimed."""
@@ -182,7 +182,7 @@ def require_enforced(ability: Ability) -> None:
 def grades_of(ability: Ability) -> Grades:
     """Return the grades of a host: one table, which docs/design.md shows."""
     tool = Grade(enforced_by=TOOL_TABLE, observed_by=TOOL_TABLE)
-    recorder = RECORDER if ability.notify else ""
+    recorder = RECORDER if ability.notify else TRACER if ability.trace else ""
     snapshot = "before/after snapshot"
     if ability.namespaces:
         ruled = f", Landlock {ability.landlock}" if ability.landlock else ""
@@ -284,7 +284,7 @@ def _interpreter() -> tuple[str, ...]:
     """Return the folders of the Python that runs greenlight: ``@python`` of a lane."""
     folders = {sys.prefix, sys.base_prefix, sys.exec_prefix}
     folders.add(str(Path(os.path.realpath(sys.executable)).parent))
-    folders -= {"/", "/home", "/root", "/tmp", str(Path.home())}  # noqa: S108 - never as a whole
+    folders -= {"/", "/home", "/root", "/tmp"}  # noqa: S108 - never as a whole
     return tuple(sorted(os.path.realpath(path) for path in folders) + sorted(folders))
 
 

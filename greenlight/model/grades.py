@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 
 # What a grade says where attempts.json was written: the one who records stands outside the step.
 RECORDER = "seccomp user notification"
+TRACER = "strace, attached from outside"
+RECORDERS = frozenset({RECORDER, TRACER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from greenlight.model.documents.outcomes import MutationRow, ToolDecision
 from greenlight.model.documents.workspace import Workspace, WorkspaceFile
 from greenlight.model.evidence import Evidence
 from greenlight.model.finding import Finding
-from greenlight.model.grades import RECORDER
+from greenlight.model.grades import RECORDERS
 from greenlight.model.lane import Lane, Step, complete_steps
 from greenlight.model.logical import logical_surfaces
 from greenlight.model.packet import ATTEMPTS, EXCHANGES, STATES
@@ -283,7 +283,7 @@ def _say(what: str | FileState) -> str:
 
 
 def _attempts(evidence: Evidence) -> Iterator[Finding]:
-    recorded = any(row.observed_by == RECORDER for row in evidence.environment.grades)
+    recorded = any(row.observed_by in RECORDERS for row in evidence.environment.grades)
     if recorded and evidence.attempts is None:
         yield Finding(Code.DOCUMENT_MISSING, ATTEMPTS, "a document", "none")
     if evidence.attempts is None:

@@ -28,8 +28,8 @@ from greenlight.execution.snapshot import take
 from greenlight.execution.steps import PYTHON, StepResult, StepSpec
 from greenlight.execution.workspace import DEFAULT_PARENT, SourceFile, Workspace
 from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
-from greenlight.model.grades import RECORDER
-from tests.tools import need_box
+from greenlight.model.grades import RECORDER, TRACER
+from tests.tools import need, need_box
 
 FULL = Ability(namespaces=True, overlay=True, landlock=7, notify=True, filter=True)
 
@@ -81,7 +81,7 @@ def test_the_systems_programs_keep_their_names(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sys, "prefix", "/usr")
     monkeypatch.setattr(sys, "base_prefix", "/usr")
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
-    names = confined._names()
+    names = confined._names()  # noqa: SLF001 - of a host with another Python
     assert set(names.values()) == {PYTHON}
     assert "/usr/" not in names
 
@@ -196,6 +196,35 @@ def test_with_less_the_rest_still_holds(workspace: Workspace, lacking: dict[str,
     assert b"/home" in done.stderr
     recorded = done.attempts is not None and bool(done.attempts.counts)
     assert recorded is ability.notify
+
+
+def test_strace_records_where_the_filter_cannot_ask(workspace: Workspace) -> None:
+    need("strace")
+    ability = replace(find_ability(DEFAULT_PARENT), notify=False, trace=True)
+    confinement = Confined(ability)
+    assert confinement.records
+    assert confinement.grades().network.observed_by == TRACER
+    script = (
+        "echo x > a/new; echo y > ok; echo x > /etc/new; mkdir -p vault; echo z > vault/k;"
+        " unshare -U true; cp /bin/true t; ./t; /bin/echo done; ln -s /etc e; : > 'sp ace';"
+        " /usr/bin/python3 -c 'import socket; socket.create_connection((\"1.2.3.4\", 80), 1)'"
+    )
+    scope = Scope(("ok",), ("vault/**",))
+    done = run(workspace, script, confinement=confinement, scope=scope)
+    assert done.attempts is not None
+    seen = {(each.kind.value, each.outcome.value, each.target) for each in done.attempts.counts}
+    assert seen >= {
+        ("write", "staged", "a/new"),
+        ("write", "staged", "e"),
+        ("write", "staged", "sp ace"),
+        ("write", "denied", "/etc/new"),
+        ("write", "denied", "vault/k"),
+        ("system", "denied", ""),
+        ("program", "allowed", "/bin/echo done"),
+        ("network", "denied", "1.2.3.4:80"),
+    }, seen
+    assert ("write", "staged", "ok") not in seen
+    assert not (workspace.folder / "trace").exists()
 
 
 def test_without_namespaces_landlock_and_the_recorder_stand(workspace: Workspace) -> None:

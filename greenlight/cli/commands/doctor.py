@@ -11,6 +11,7 @@ from greenlight.cli.values import Values
 from greenlight.execution.box.ability import Ability, find_ability
 from greenlight.execution.confined import grades_of
 from greenlight.execution.workspace import DEFAULT_PARENT
+from greenlight.model.grades import RECORDER, TRACER
 
 # What each missing piece leaves open, in the words of docs/design.md.
 _OPEN = {
@@ -80,5 +81,5 @@ def _pieces(ability: Ability) -> list[tuple[str, bool, str]]:
         ("overlay", ability.overlay, "over the workspace"),
         ("landlock", ability.landlock > 0, version),
         ("filter", ability.filter, "seccomp"),
-        ("recorder", ability.notify, "seccomp user notification"),
+        ("recorder", ability.records, RECORDER if ability.notify else TRACER),
     ]

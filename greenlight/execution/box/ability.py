@@ -11,6 +11,7 @@ from pathlib import Path
 from greenlight.errors import StoreError
 from greenlight.execution.attempts import EVERYTHING
 from greenlight.execution.box import child, kernel, landlock, running, tree
+from greenlight.execution.box.tracing import strace
 
 TRUE = ("/bin/true",)
 _SECONDS = 20.0
@@ -26,6 +27,7 @@ class Ability:
         landlock: Version of Landlock; 0 for none.
         notify: Whether the filter can ask a supervisor.
         filter: Whether there is a filter at all.
+        trace: Whether strace records, where the filter cannot ask.
         why: Of each that does not work, why, for people.
     """
 
@@ -34,6 +36,7 @@ class Ability:
     landlock: int
     notify: bool
     filter: bool
+    trace: bool = False
     why: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -43,7 +46,12 @@ class Ability:
 
     @property
     def walls(self) -> child.Walls:
-        return child.Walls(self.namespaces, self.landlock > 0, self.notify)
+        return child.Walls(self.namespaces, self.landlock > 0, self.notify, self.trace)
+
+    @property
+    def records(self) -> bool:
+        """Whether somebody writes down what a step tries."""
+        return self.notify or self.trace
 
 
 NOTHING = Ability(
@@ -65,17 +73,23 @@ def find_ability(parent: Path) -> Ability:
     why: list[tuple[str, str]] = []
     if not version:
         why.append(("landlock", "the kernel has none, or it is switched off"))
-    for namespaces, overlay, notify in (
-        (True, True, True),
-        (True, False, True),
-        (True, True, False),
-        (True, False, False),
-        (False, False, True),
-        (False, False, False),
+    traced = strace() is not None
+    for namespaces, overlay, notify, trace in (
+        (True, True, True, False),
+        (True, False, True, False),
+        (True, True, False, traced),
+        (True, True, False, False),
+        (True, False, False, traced),
+        (True, False, False, False),
+        (False, False, True, False),
+        (False, False, False, False),
     ):
-        wrong = _try(parent, child.Walls(namespaces, version > 0, notify), overlay=overlay)
+        walls = child.Walls(namespaces, version > 0, notify, trace)
+        wrong = _try(parent, walls, overlay=overlay)
         if not wrong:
-            return Ability(namespaces, overlay, version, notify, filter=True, why=tuple(why))
+            return Ability(
+                namespaces, overlay, version, notify, filter=True, trace=trace, why=tuple(why)
+            )
         missing = "overlay" if overlay else "recorder" if notify else "namespaces"
         if not namespaces:
             missing = "recorder" if notify else "filter"

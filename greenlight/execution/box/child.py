@@ -71,12 +71,14 @@ class Walls:
         namespaces: Whether there are namespaces at all.
         landlock: Whether Landlock is to stand behind them.
         notify: Whether the filter asks a supervisor.
+        trace: Whether strace records, attached from outside.
         proxy: Port of a socket that a proxy outside listens on; 0 for none.
     """
 
     namespaces: bool = True
     landlock: bool = True
     notify: bool = True
+    trace: bool = False
     proxy: int = 0
 
 

@@ -22,7 +22,9 @@ from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.execution.attempts import Recorder, Scope
 from greenlight.execution.box import child, kernel, tree
-from greenlight.execution.box.supervisor import Place, Supervisor
+from greenlight.execution.box.judging import Judge, Place
+from greenlight.execution.box.supervisor import Supervisor
+from greenlight.execution.box.tracing import Tracer
 from greenlight.execution.proxy.recording import Recording
 from greenlight.primitives.limits import KIB
 
@@ -138,6 +140,7 @@ class _Box:
         self._channel: socket.socket | None = None
         self._output: dict[int, tuple[int, bytearray]] = {}
         self._proxy: Proxy | None = None
+        self._tracer: Tracer | None = None
         self._authority = authority
 
     # --- start
@@ -163,28 +166,40 @@ class _Box:
             self._output[descriptor] = (number, bytearray())
             self._selector.register(descriptor, selectors.EVENT_READ)
         ours.settimeout(START_SECONDS)
-        listener = root = door = -1
-        while self._keeper < 0 or listener == -1 == root:
-            message = self._receive()
-            if "keeper" in message:
-                self._keeper = os.pidfd_open(message["keeper"])
-                self._closing.append(self._keeper)
-            elif "root" in message:
-                listener, root, door = (message[name] for name in ("listener", "root", "door"))
-        if listener >= 0:
-            try:
-                taken = kernel.take_descriptor(self._keeper, listener)
-                top = kernel.take_descriptor(self._keeper, root)
-            except OSError as error:
-                raise BoxError(f"the recorder cannot be reached: {error}") from error
-            self._closing += [taken, top]
-            self._supervisor = Supervisor(taken, top, self._place(layout), self._scope)
-            self._selector.register(taken, selectors.EVENT_READ, data="listener")
-        if door >= 0:
-            self._open_door(kernel.take_descriptor(self._keeper, door))
+        pid, ready = self._hear()
+        try:
+            self._record(layout, pid, ready)
+            if ready["door"] >= 0:
+                self._open_door(kernel.take_descriptor(self._keeper, ready["door"]))
+        except OSError as error:
+            raise BoxError(f"the recorder cannot be reached: {error}") from error
         ours.send(b"go")
         ours.settimeout(None)
         self._selector.register(ours, selectors.EVENT_READ, data="channel")
+
+    def _hear(self) -> tuple[int, dict[str, int]]:
+        """Wait until the keeper has said where it is and what it has; the two come in any order."""
+        pid, ready = -1, None
+        while pid < 0 or ready is None:
+            message = self._receive()
+            if "keeper" in message:
+                pid = message["keeper"]
+                self._keeper = os.pidfd_open(pid)
+                self._closing.append(self._keeper)
+            elif "root" in message:
+                ready = message
+        return pid, ready
+
+    def _record(self, layout: tree.Layout, pid: int, ready: dict[str, int]) -> None:
+        if ready["listener"] >= 0:
+            taken = kernel.take_descriptor(self._keeper, ready["listener"])
+            top = kernel.take_descriptor(self._keeper, ready["root"])
+            self._closing += [taken, top]
+            self._supervisor = Supervisor(taken, top, self._place(layout), self._scope)
+            self._selector.register(taken, selectors.EVENT_READ, data="listener")
+        elif self._walls.trace:
+            judge = Judge(self._place(layout), self._scope)
+            self._tracer = Tracer(layout.folder, pid, judge)
 
     def _open_door(self, descriptor: int) -> None:
         """Answer from outside what is asked at the box's own socket."""
@@ -245,6 +260,8 @@ class _Box:
         result.stdout, result.stderr = self._captured(1), self._captured(2)
         if self._supervisor is not None:
             result.recorder = self._supervisor.recorder
+        elif self._tracer is not None:
+            result.recorder = self._tracer.recorder()
         return result
 
     def _over(self) -> bool:

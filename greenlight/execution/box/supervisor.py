@@ -14,17 +14,11 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Final
 
-from greenlight.execution.attempts import (
-    MAX_TARGET,
-    Attempt,
-    Recorder,
-    Scope,
-)
+from greenlight.execution.attempts import Attempt, Recorder, Scope
 from greenlight.execution.box import calls, kernel
+from greenlight.execution.box.judging import Judge, Place, denied, is_nameless
 from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
 
 _RECEIVE, _SEND, _STILL_VALID = 0xC0502100, 0xC0182101, 0x40082102
@@ -36,9 +30,6 @@ _INET_BYTES, _INET6_BYTES = 8, 24  # of an address, up to the host
 _NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES})
 _WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
-_DEVICES: Final = frozenset(
-    f"/dev/{name}" for name in ("null", "zero", "full", "tty", "random", "urandom")
-)
 _OWN: Final = ("/proc/self/", "/proc/thread-self/", "/dev/std", "/dev/fd/", "/dev/pts/")
 
 # Of each call: pairs of arguments, the folder's descriptor (None for the working directory)
@@ -65,26 +56,6 @@ class _Unreadable(Exception):  # noqa: N818 - internal control flow
     """The memory of the process could not be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a step may write, as it sees it.
-
-    Attributes:
-        workspace: Path of the workspace.
-        elsewhere: Folders, each with a slash behind it, that are of no consequence and are
-            gone with the box.
-        readable: Folders of the host that programs may be started from, wherever they lie.
-        names: What to call paths of this machine that evidence must not have, by beginning.
-        proxy: Where the proxy listens; empty where there is none.
-    """
-
-    workspace: str
-    elsewhere: tuple[str, ...]
-    readable: tuple[str, ...]
-    names: Mapping[str, str]
-    proxy: str = ""
-
-
 class Supervisor:
     """Decides about the calls of one box, and records them.
 
@@ -99,10 +70,7 @@ class Supervisor:
         self.recorder = Recorder()
         self._listener = listener
         self._root = root
-        self._place = place
-        self._workspace = place.workspace
-        self._scope = scope
-        self._programs = frozenset(scope.programs)
+        self._judge = Judge(place, scope)
 
     def answer(self) -> bool:
         """Answer one question; return whether there may be another."""
@@ -125,7 +93,7 @@ class Supervisor:
         except OSError:
             return True
         for attempt in attempts:
-            self.recorder.add(self._without_machine(attempt))
+            self.recorder.add(attempt)
         reply = struct.pack("<QqiI", number, 0, -refusal, 0 if refusal else _CONTINUE)
         try:
             fcntl.ioctl(self._listener, _SEND, reply)
@@ -134,24 +102,18 @@ class Supervisor:
                 raise
         return True
 
-    def _without_machine(self, attempt: Attempt) -> Attempt:
-        for begin, name in self._place.names.items():
-            if attempt.target.startswith(begin):
-                return replace(attempt, target=name + attempt.target.removeprefix(begin))
-        return attempt
-
     def _decide(
         self, caller: _Caller, name: str, arguments: list[int]
     ) -> tuple[list[Attempt], int]:
         if name in calls.REFUSED:
-            return [_denied(AttemptKind.SYSTEM, name, "")], calls.REFUSED[name]
+            return [denied(AttemptKind.SYSTEM, name, "")], calls.REFUSED[name]
         if name in calls.PROGRAMS:
             return self._program(caller, name, arguments)
         if name == "socket":
             target = f"family {arguments[0]}"
-            return [_denied(AttemptKind.NETWORK, name, target)], errno.EAFNOSUPPORT
+            return [denied(AttemptKind.NETWORK, name, target)], errno.EAFNOSUPPORT
         if name in ("connect", "bind", "sendto", "sendmsg", "sendmmsg"):
-            return _network(caller, name, arguments, self._place.proxy)
+            return _network(caller, name, arguments, self._judge.place.proxy)
         return self._write(caller, name, arguments)
 
     # --- programs
@@ -165,19 +127,10 @@ class Supervisor:
             folder, where, words = _signed(arguments[0]), arguments[1], arguments[2]
         path = caller.path(folder, where)
         found = caller.find(path, follow=True)
-        nameless = path.startswith("/memfd:") or path.endswith(" (deleted)")
-        if found is None and not nameless:
+        if found is None and not is_nameless(path):
             return [], 0  # a shell looks through PATH; the kernel says that it is not there
-        inside = (
-            found is not None
-            and found.startswith((f"{self._workspace}/", *self._place.elsewhere))
-            and not found.startswith(tuple(f"{folder}/" for folder in self._place.readable))
-        )
-        named = {os.path.basename(path), os.path.basename(found or path)}
-        target = " ".join((path, *caller.words(words)[1:]))
-        if named & self._programs or nameless or (inside and not self._scope.execute):
-            return [_denied(AttemptKind.PROGRAM, name, target)], errno.EACCES
-        return [Attempt(AttemptKind.PROGRAM, name, target[:MAX_TARGET], AttemptOutcome.ALLOWED)], 0
+        attempt = self._judge.program(name, path, found or path, caller.words(words))
+        return [attempt], errno.EACCES if attempt.outcome is AttemptOutcome.DENIED else 0
 
     # --- paths
 
@@ -201,35 +154,12 @@ class Supervisor:
             found = caller.resolve(path, follow=follow)
             if found is None:
                 return [], 0  # its folder is not there: the kernel says so
-            attempt = self._judge(name, found)
+            attempt = self._judge.write(name, found)
             if attempt is not None:
                 attempts.append(attempt)
                 if attempt.outcome is AttemptOutcome.DENIED:
                     refusal = errno.EROFS
         return attempts, refusal
-
-    def _judge(self, name: str, path: str) -> Attempt | None:
-        """Return what a write to ``path`` is to be told as; None where it is the plan's."""
-        if (
-            path in _DEVICES
-            or path.startswith(self._place.elsewhere)
-            or f"{path}/" in self._place.elsewhere
-        ):
-            return None
-        if path == self._workspace:
-            return None  # its own mode: the list of changes does not have it
-        if not path.startswith(f"{self._workspace}/"):
-            return _denied(AttemptKind.WRITE, name, path)
-        own = path.removeprefix(f"{self._workspace}/")
-        if self._scope.forbids(own):
-            return _denied(AttemptKind.WRITE, name, own)
-        if self._scope.allows(own):
-            return None
-        return Attempt(AttemptKind.WRITE, name, own[:MAX_TARGET], AttemptOutcome.STAGED)
-
-
-def _denied(kind: AttemptKind, name: str, target: str) -> Attempt:
-    return Attempt(kind, name, target[:MAX_TARGET], AttemptOutcome.DENIED)
 
 
 def _signed(value: int) -> int:
@@ -258,7 +188,7 @@ def _network(
     if name == "connect" and where == proxy:
         return [], 0  # what it asks for there, the proxy records
     refusal = errno.EACCES if name == "bind" else errno.ENETUNREACH
-    return [_denied(AttemptKind.NETWORK, name, where)], refusal
+    return [denied(AttemptKind.NETWORK, name, where)], refusal
 
 
 def _destination(family: int, raw: bytes) -> str:
