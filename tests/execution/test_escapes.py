@@ -223,6 +223,12 @@ def _(done: Outcome) -> None:
     assert set(done.changed) == {"kb/\\xff", "kb/\\x1b[2J"}
 
 
+@shell("files that nobody can remove", "chattr +i out.txt kb; chattr +a kb/doc.md; lsattr out.txt")
+def _(done: Outcome) -> None:
+    nothing_changed(done)
+    assert "----i" not in done.out
+
+
 # --- processes
 
 

@@ -158,14 +158,14 @@ def _keeper(
         _be_let_go(channel, (listener, root))
         if door is not None:
             door.close()
+        if walls.namespaces:
+            # Its memory is a copy of greenlight's: nobody in the box may ever look at it.
+            kernel.be_undumpable()
         step = os.fork()
         if step == 0:
             _step(channel, command, pipes)
         for pipe in pipes:
             os.close(pipe)
-        if walls.namespaces:
-            # Its memory is a copy of greenlight's: nobody in the box may look at it.
-            kernel.be_undumpable()
         _wait(channel, step)
     except BaseException as error:  # noqa: BLE001 - the last thing that this process does
         _fail(channel, "keeper", error)
@@ -210,6 +210,7 @@ def _wait(channel: socket.socket, step: int) -> NoReturn:
 
 def _step(channel: socket.socket, command: Command, pipes: tuple[int, int]) -> NoReturn:
     try:
+        kernel.be_dumpable()  # so that the supervisor can read what it asks for
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
