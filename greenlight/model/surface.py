@@ -92,6 +92,8 @@ def matches(pattern: str, path: str) -> bool:
     """
     if "*" not in pattern and "?" not in pattern:
         return path == pattern or path.startswith(pattern + "/")
+    if pattern == "**":
+        return bool(path)
     segments = path.split("/")
     reached = {0}  # how many segments of the path the pattern can have used up
     *first, last = pattern.split("/")

@@ -23,6 +23,7 @@ from greenlight.model.documents.attempts import AttemptKind, AttemptOutcome
 
 _RECEIVE, _SEND, _STILL_VALID = 0xC0502100, 0xC0182101, 0x40082102
 _NOTIFICATION: Final = struct.Struct("<QIIiIQ6Q")
+_NOTHING: Final = bytes(80)  # what the kernel fills must be empty before
 _CONTINUE: Final = 1
 _AT_FDCWD, _AT_EMPTY_PATH, _AT_SYMLINK_NOFOLLOW = -100, 0x1000, 0x100
 _PAGE, _MAX_PATH, _MAX_WORDS = 4096, 4096, 8
@@ -74,13 +75,12 @@ class Supervisor:
 
     def answer(self) -> bool:
         """Answer one question; return whether there may be another."""
-        buffer = ctypes.create_string_buffer(80)
         try:
-            fcntl.ioctl(self._listener, _RECEIVE, buffer)
+            asked = fcntl.ioctl(self._listener, _RECEIVE, _NOTHING)
         except OSError as error:
             # The process went away, or a signal came first; anything else ends the listening.
             return error.errno in (errno.ENOENT, errno.EINTR, errno.EAGAIN)
-        number, pid, _, call, _, _, *arguments = _NOTIFICATION.unpack(buffer.raw)
+        number, pid, _, call, _, _, *arguments = _NOTIFICATION.unpack(asked)
         name = calls.NAMES.get(call, str(call))
         try:
             attempts, refusal = self._decide(_Caller(pid, self._root), name, arguments)
@@ -236,9 +236,9 @@ class _Caller:
 
     def words(self, address: int) -> list[str]:
         """Return the first arguments of a program."""
+        raw = self.read(address, 8 * _MAX_WORDS) if address else b""
         words = []
-        for index in range(_MAX_WORDS if address else 0):
-            pointer = struct.unpack("<Q", self.read(address + 8 * index, 8))[0]
+        for (pointer,) in struct.iter_unpack("<Q", raw[: len(raw) // 8 * 8]):
             if not pointer:
                 break
             words.append(self.text(pointer))
