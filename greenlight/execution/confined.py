@@ -41,7 +41,7 @@ _CERTIFICATE_VARIABLES: Final = (
     "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "NODE_EXTRA_CA_CERTS", "PIP_CERT", "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
 )  # fmt: skip
-_SYSTEM: Final = ("/usr/", "/bin/", "/opt/", "/nix/")
+_SYSTEM: Final = ("/usr/", "/bin/", "/nix/")
 _PROGRAMS: Final = ("/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
@@ -316,7 +316,7 @@ def _masked(programs: tuple[str, ...]) -> Iterator[str]:
     for name in programs:
         for folder in _PROGRAMS:
             path = os.path.realpath(f"{folder}/{name}")
-            inside = path.startswith(("/usr/", "/bin/", "/sbin/", "/opt/", "/nix/"))
+            inside = path.startswith(("/usr/", "/bin/", "/sbin/", "/nix/"))
             if inside and Path(path).is_file() and path not in seen:
                 seen.add(path)
                 yield path

@@ -241,6 +241,21 @@ def test_without_namespaces_landlock_and_the_recorder_stand(workspace: Workspace
     assert denied == [str(outside)]
 
 
+def test_without_namespaces_a_step_is_ended_with_its_group(workspace: Workspace) -> None:
+    ability = replace(find_ability(DEFAULT_PARENT), namespaces=False, overlay=False)
+    script = "sleep 1004 & sleep 1004"
+    done = run(workspace, script, confinement=Confined(ability), timeout_seconds=1)
+    assert done.code is Code.STEP_TIMED_OUT
+    assert run(workspace, "sleep 1004 & true", confinement=Confined(ability)).exit_code == 0
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        found = subprocess.run(["pgrep", "-f", "sleep 1004"], capture_output=True, check=False)
+        if not found.stdout:
+            break
+        time.sleep(0.05)
+    assert found.stdout == b""
+
+
 def test_a_box_that_cannot_be_made_is_an_error(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -494,7 +494,7 @@ def _(done: Outcome) -> None:
 
 @shell(
     "homes and secrets",
-    "ls -a /root /home /var /run /srv /mnt /media 2>&1; cat /etc/shadow;"
+    "ls -a /root /home /var /run /srv /mnt /media /opt 2>&1; cat /etc/shadow;"
     " find / -xdev -name 'id_*' -o -xdev -name '.netrc' 2>/dev/null | head",
 )
 def _(done: Outcome) -> None:

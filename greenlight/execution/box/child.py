@@ -166,6 +166,8 @@ def _keeper(
             _step(channel, command, pipes)
         for pipe in pipes:
             os.close(pipe)
+        if not walls.namespaces:
+            say(channel, step=step)  # no kernel ends its group with us
         _wait(channel, step)
     except BaseException as error:  # noqa: BLE001 - the last thing that this process does
         _fail(channel, "keeper", error)
@@ -247,7 +249,7 @@ def _limit(limits: Limits) -> None:
 
 
 def _executable(layout: tree.Layout) -> tuple[str, ...]:
-    return ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", *layout.readable)
+    return ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix", *layout.readable)
 
 
 def _writable(layout: tree.Layout) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ class _Box:
         self._on_output = on_output
         self._result = Boxed()
         self._selector = selectors.DefaultSelector()
-        self._gate = self._keeper = -1
+        self._gate = self._keeper = self._step = -1
         self._supervisor: Supervisor | None = None
         self._closing: list[int] = []
         self._ended = False
@@ -305,6 +305,8 @@ class _Box:
             self._result.status = message["ended"]
             self._result.left = bool(message["left"])
             self._ended = True
+        elif "step" in message:
+            self._step = message["step"]
         elif "not_started" in message:
             self._result.not_started = message["not_started"]
         elif "failed" in message:
@@ -335,6 +337,9 @@ class _Box:
         if self._keeper >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._keeper, signal.SIGKILL)
+        if self._step > 0:  # a session of its own: its number stays taken while any of it is there
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._step, signal.SIGKILL)
 
     def end(self) -> Recording | None:
         """Let nothing of the box be left: no process, no descriptor; return what went out."""

@@ -2,14 +2,15 @@
 
 ::
 
-    /usr /bin /sbin /lib* /opt      the host's, read-only; so are folders of the interpreter
+    /usr /bin /sbin /lib* /nix      the host's, read-only; so are folders of the interpreter
     /etc                            a few files of the host's, and passwd and group made up
     /workspace                      the workspace: an overlay, or the folder itself
     /tmp                            a folder of the workspace's own
     /dev                            null, zero, full, random, urandom; shm
     /proc                           of the box's processes alone, read-only
 
-Nothing else of the host has a name: no home, no socket, no other mount.
+Nothing else of the host has a name: no home, no socket, no other mount; /opt neither, where
+applications keep what is theirs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SHM: Final = "/dev/shm"  # noqa: S108 - likewise
 DEVICES: Final = ("null", "zero", "full", "random", "urandom")
 UID: Final = 1000  # of every step, whoever runs it
 
-_SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix")
+_SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix")
 _ETC: Final = (
     "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "java-11-openjdk",
     "java-17-openjdk", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "magic", "mime.types",
