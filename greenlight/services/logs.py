@@ -17,7 +17,6 @@ from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of, shelved_packets
 from greenlight.store.repository import Store
 
-
 # What an entry is about: the first of these that its body has.
 _ABOUT: Final = (
     "blocker",
