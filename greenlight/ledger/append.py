@@ -13,7 +13,7 @@ A packet's own objects and its shelf come before any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState, Void
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_RECORDS_PER_COMMIT
-from greenlight.primitives.merkle import EMPTY_ROOT
+from greenlight.primitives.merkle import EMPTY_ROOT, leaf_hash
 from greenlight.primitives.timestamp import format_micros
 from greenlight.store.durable import locked
 from greenlight.store.repository import Store
@@ -70,6 +70,10 @@ class _Placed:
     tip: Tip
     state: LedgerState
     voids: tuple[Void, ...]
+
+    @property
+    def leaves(self) -> Iterator[bytes]:
+        return (leaf_hash(raw) for piece in self.pieces for raw in piece.records)
 
 
 def append(  # noqa: PLR0913 - the outside world of one act
@@ -209,6 +213,7 @@ def _write(
         places=ledger.places.followed_by(places),
         state=placed.state,
         tip=placed.tip,
+        hashes=ledger.hashes.followed_by(placed.leaves),
     )
     with suppress(StoreError):
         store.objects.release()

@@ -100,6 +100,15 @@ class Base:
                 self._give_up(error)
         raise StoreError(Code.IO_FAILED, "the ledger's tables are damaged again and again")
 
+    def distrust(self, reason: str) -> None:
+        """Give the tables up, for what no checksum shows; the next question is put to new ones.
+
+        Raises:
+            StoreError: The ledger cannot be read anew.
+            RejectedError: The same, since it is broken by now.
+        """
+        self._give_up(sqlite3.DatabaseError(reason))
+
     def _open(self) -> sqlite3.Connection:
         tables = self.tables
         if tables.path is not None and tables.pid != os.getpid():

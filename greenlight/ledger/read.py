@@ -14,6 +14,7 @@ from typing import Final
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, MalformedError, StoreError
 from greenlight.ledger.base import Base
+from greenlight.ledger.hashes import Hashes
 from greenlight.ledger.pin import Pin
 from greenlight.ledger.places import Place, Places
 from greenlight.ledger.snapshot import Kept, Making, UnkeptError, extend, open_snapshot
@@ -39,6 +40,7 @@ class Ledger:
         findings: Faults that break it; no void entries (``state.voids``).
         state: The fold of its records.
         tip: Where the next record goes.
+        hashes: Its Merkle tree: ``hashes.subtree`` is what proofs are made of.
         kept: What it stands on: an earlier part of it, in tables; None in memory alone.
     """
 
@@ -48,6 +50,7 @@ class Ledger:
     findings: tuple[Finding, ...] = ()
     state: LedgerState = field(default_factory=LedgerState)
     tip: Tip = field(default_factory=Tip)
+    hashes: Hashes = field(default_factory=Hashes, compare=False, repr=False)
     kept: Kept | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -165,6 +168,7 @@ def keep(before: Ledger, after: Ledger, store: Store) -> None:
             with Making(store, beside=True) as making:
                 making.add_places(after.places)
                 state = making.fold_in(after.state)
+                making.hash_in((after.hashes.new,))
                 making.finish(after.ref, after.commit, after.tip, state, _again(store))
         except UnkeptError:
             return
@@ -202,12 +206,12 @@ def _kept(store: Store, ref: str, pin: Pin | None) -> Ledger | None:
 
 
 def _as_ledger(kept: Kept) -> Ledger:
-    return Ledger(kept.ref, kept.commit, kept.places, (), kept.state, kept.tip, kept)
+    return Ledger(kept.ref, kept.commit, kept.places, (), kept.state, kept.tip, kept.hashes, kept)
 
 
 def _as_kept(ledger: Ledger, base: Base) -> Kept:
     commit = ledger.commit or ""
-    return Kept(ledger.ref, commit, ledger.tip, ledger.state, ledger.places, base)
+    return Kept(ledger.ref, commit, ledger.tip, ledger.state, ledger.places, ledger.hashes, base)
 
 
 def _holds(store: Store, places: Places, tip: Tip, head: Head) -> bool | None:
@@ -247,6 +251,7 @@ def _read_on(
         chain.findings,
         chain.state,
         chain.tip,
+        known.hashes.followed_by(check.leaves),
         known.kept,
     )
     if known.kept is not None and places and not chain.findings:
@@ -281,6 +286,7 @@ def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Ag
         whole = _take_all(store, ref, chunk, check)
         findings += check.findings
         tip, state = check.tip, making.fold_in(check.state)
+        making.hash_in(check.leaves)
         if not whole:
             break
     if whole:
@@ -288,7 +294,7 @@ def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Ag
         findings += check.finish(head=None, frontier=None).findings
     if findings:
         kept = making.stopped(ref, commit, tip, state)
-        return Ledger(ref, commit, kept.places, tuple(findings), state, tip, kept)
+        return Ledger(ref, commit, kept.places, tuple(findings), state, tip, kept.hashes, kept)
     return _as_ledger(making.finish(ref, commit, tip, state, _again(store)))
 
 

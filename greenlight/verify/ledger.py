@@ -66,11 +66,11 @@ class Tip:
         raw = encode_record(self.size, self.links, time, entry)
         return raw, self.after(raw, time)
 
-    def after(self, raw: bytes, time: datetime | None) -> Tip:
-        """Return the tip after a record with these bytes."""
+    def after(self, raw: bytes, time: datetime | None, leaf: bytes | None = None) -> Tip:
+        """Return the tip after a record with these bytes, and their leaf hash where it is known."""
         return Tip(
             origin=self.origin or origin_of(raw),
-            frontier=self.frontier.append(leaf_hash(raw)),
+            frontier=self.frontier.append(leaf_hash(raw) if leaf is None else leaf),
             links=Links.of(raw),
             time=self.time if time is None else time,
         )
@@ -99,6 +99,11 @@ class ChainCheck:
         seen: A head that this ledger was once seen with, or None.
         tip: Where to go on.
         state: The state at ``tip``.
+
+    Attributes:
+        findings: What was found so far.
+        leaves: Leaf hashes of the records that were taken, in order.
+        tip: Where the next record goes.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class ChainCheck:
         state: LedgerState | None = None,
     ) -> None:
         self.findings: list[Finding] = []
+        self.leaves: list[bytes] = []
         self.tip = tip or Tip()
         self._folding = Folding(state or LedgerState())
         self._pin = pin
@@ -134,7 +140,9 @@ class ChainCheck:
         else:
             time = record.time
             self._check(record, index, where)
-        self.tip = self.tip.after(raw, time)
+        leaf = leaf_hash(raw)
+        self.leaves.append(leaf)
+        self.tip = self.tip.after(raw, time, leaf)
         self._check_known(where)
 
     def _check(self, record: Record, index: int, where: str) -> None:

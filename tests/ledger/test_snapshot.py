@@ -22,6 +22,7 @@ from greenlight.ledger.places import Place
 from greenlight.ledger.read import contains_head, read_ledger, read_records
 from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState
+from greenlight.primitives.merkle import leaf_hash
 from greenlight.store.repository import create_store, open_store
 from greenlight.verify.fold import fold
 from greenlight.verify.ledger import Tip
@@ -214,8 +215,11 @@ def test_any_ledger_folds_the_same_in_pieces(tmp_path_factory, acts, cuts):
             making.add_places(place(number) for number in range(len(records)))
             for cut in sorted({*cuts, len(records)}):
                 state = making.fold_in(fold(state, records[at:cut]))
+                making.hash_in(leaf_hash(record.raw) for record in records[at:cut])
                 at = max(at, min(cut, len(records)))
             assert state == fold(LedgerState(), records)
+            leaves = [leaf_hash(record.raw) for record in records]
+            assert [making.hashes.subtree(0, n) for n in range(len(records))] == leaves
 
 
 def place(number):
