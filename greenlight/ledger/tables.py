@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from greenlight.codes import Code
 from greenlight.ledger.base import Base, Row, checksum
 from greenlight.ledger.places import Place
-from greenlight.model.grant import Grant
+from greenlight.model.entry import Body
+from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
 from greenlight.model.layers import Grown, Layered
-from greenlight.model.state import GrantState, LedgerState, PacketState, PurgeState, RunState, Void
+from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, ReceiptSpent
+from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
+from greenlight.model.state import (
+    GrantState,
+    LedgerState,
+    PacketState,
+    PurgeState,
+    RunState,
+    Said,
+    Void,
+)
+from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import TrustRoot
 from greenlight.primitives.timestamp import format_micros, parse_micros
 
@@ -103,13 +115,20 @@ def _facts(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
     for tree, purge in state.purged.new.items():
         said = _json([purge.owner, format_micros(purge.time), purge.purged.to_body()])
         yield "purge", tree, purge.index, said
-    for grant, spent in state.uses.new.items():
-        yield "use", grant, state.size - 1, str(spent)
     for void in state.voids.new:
         said = _json([void.kind, void.uuid, void.code.name, void.reason])
         yield "void", str(void.index), void.index, said
     for index in state.corrections.new:
         yield "correction", str(index), index, ""
+    yield from _numbers(state)
+    for kept in _SAID:
+        yield from kept.rows(state)
+
+
+def _numbers(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
+    for kind, numbers in (("use", state.uses.new), ("highest", state.highest.new)):
+        for key, number in numbers.items():
+            yield kind, key, state.size - 1, str(number)
 
 
 def packet_rows(state: LedgerState) -> Iterator[Row]:
@@ -156,6 +175,7 @@ def state_on(
     base: Base, *, time: datetime | None = None, trust: TrustRoot | None = None
 ) -> LedgerState:
     """Return the state that stands on tables."""
+    said: dict[str, Any] = {kept.name: kept.on(base) for kept in _SAID}
     return LedgerState(
         size=base.size,
         time=time,
@@ -171,6 +191,8 @@ def state_on(
         uuids=Layered(_Facts(base, "uuid", " ".join, _pair, _record)),
         voids=Grown(_Voids(base)),
         corrections=Layered(_Facts(base, "correction", str, int, _record)),
+        highest=Layered(_Facts(base, "highest", str, str, lambda _, value: int(value))),
+        **said,
     )
 
 
@@ -218,6 +240,61 @@ class _Facts(Generic[Key, Value]):
         )
 
 
+class _Said(Generic[Key]):
+    """A mapping of the state whose values are bodies with their actor, record and time.
+
+    Args:
+        name: The attribute of the state, and the kind of the facts.
+        read: Reads a body.
+        spell: Spells a key.
+        unspell: Reads it again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[Mapping[str, object]], Body],
+        spell: Callable[[Key], str],
+        unspell: Callable[[str], Key],
+    ) -> None:
+        self.name = name
+        self._read = read
+        self._spell = spell
+        self._unspell = unspell
+
+    def rows(self, state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
+        """Yield the facts of what is new."""
+        held: Layered[Key, Said[Body]] = getattr(state, self.name)
+        for key, said in held.new.items():
+            value = _json([said.actor, format_micros(said.time), said.body.to_body()])
+            yield self.name, self._spell(key), said.index, value
+
+    def on(self, base: Base) -> Layered[Key, Said[Body]]:
+        """Return the mapping that stands on tables."""
+        return Layered(_Facts(base, self.name, self._spell, self._unspell, self._said))
+
+    def _said(self, record: int, value: str) -> Said[Body]:
+        actor, time, body = json.loads(value)
+        return Said(self._read(body), actor, record, parse_micros(time))
+
+
+def _pair(key: str) -> tuple[str, str]:
+    first, _, second = key.partition(" ")
+    return first, second
+
+
+_SAID: Final = (
+    _Said("grants_revoked", GrantRevoked.from_body, str, str),
+    _Said("receipts", AuthorisationReceipt.from_body, str, str),
+    _Said("spends", ReceiptSpent.from_body, str, str),
+    _Said("operations", OperationRecorded.from_body, str, str),
+    _Said("countersignatures", PacketCountersigned.from_body, " ".join, _pair),
+    _Said("reservations", TicketsReserved.from_body, str, str),
+    _Said("folds", TicketsFolded.from_body, str, str),
+    _Said("resolutions", BlockerResolved.from_body, " ".join, _pair),
+)
+
+
 def _facts_of(base: Base, kind: str) -> Iterator[tuple[int, str, str]]:
     rows = base.rows(
         f"SELECT {_FACT_COLUMNS} FROM facts WHERE kind = ? AND record < ? ORDER BY record, key",  # noqa: S608 - our own columns
@@ -244,11 +321,6 @@ def _run(record: int, value: str) -> RunState:
 def _purge(record: int, value: str) -> PurgeState:
     owner, time, body = json.loads(value)
     return PurgeState(PacketPurged.from_body(body), owner, record, parse_micros(time))
-
-
-def _pair(key: str) -> tuple[str, str]:
-    actor, _, uuid = key.partition(" ")
-    return actor, uuid
 
 
 class _Voids:

@@ -9,7 +9,15 @@ from typing import Annotated, ClassVar, Self
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.body import GrantId, LaneOrAll, MaybeTime, RunMode, read_body, require_ordered
+from greenlight.model.body import (
+    GrantId,
+    LaneOrAll,
+    MaybeTime,
+    Reason,
+    RunMode,
+    read_body,
+    require_ordered,
+)
 from greenlight.model.codec import to_plain
 from greenlight.model.fields import KeyUri, Label, Range, Text
 from greenlight.primitives.timestamp import parse_seconds
@@ -87,3 +95,34 @@ class Grant:
         """Report whether ``at`` lies in the half-open interval of the grant."""
         begun = not self.not_before or at >= parse_seconds(self.not_before)
         return begun and not (self.expires and at >= parse_seconds(self.expires))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRevoked:
+    """An owner takes a grant back: no run is opened under it any more.
+
+    Attributes:
+        grant: Its id.
+        reason: Why, one line.
+    """
+
+    KIND: ClassVar[str] = "grant.revoked"
+
+    grant: GrantId
+    reason: Reason
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> Self:
+        return read_body(cls, body)
+
+    def to_body(self) -> dict[str, object]:
+        plain: dict[str, object] = to_plain(self)
+        return plain
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        return (f"grant/{self.grant}/revoked",)
+
+    @property
+    def subject(self) -> str:
+        return self.KIND

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from itertools import chain
-from typing import Self
+from typing import Any, Generic, Self, TypeVar
 
 from greenlight.codes import Code
 from greenlight.model.finding import Finding
-from greenlight.model.grant import Grant
+from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
 from greenlight.model.layers import Grown, Layered
+from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, ReceiptSpent
+from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
+from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import TrustRoot
+
+Body_co = TypeVar("Body_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[Body_co]):
+    """Something that was said with effect.
+
+    Attributes:
+        body: What.
+        actor: Thumbprint URI of the key that signed it.
+        index: Of its record.
+        time: Ledger time of its record.
+    """
+
+    body: Body_co
+    actor: str
+    index: int
+    time: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +155,15 @@ class LedgerState:
         uuids: Index of its record, by actor and UUID of every signed entry.
         voids: Entries without effect, in order; conflicts among them.
         corrections: Indexes at which an owner corrected the clock, each by itself.
+        grants_revoked: By grant.
+        receipts: Authorisation receipts, by id; spent ones too.
+        spends: What was spent, by receipt.
+        operations: What came of operations, by operation.
+        countersignatures: By packet id and the reviewer's key.
+        highest: Highest ticket number that was ever reserved, by prefix.
+        reservations: Ranges that no run reserved, by their first ticket.
+        folds: What took tickets into the registry, by the first ticket of each.
+        resolutions: Blockers that were lifted, by packet id and blocker.
     """
 
     size: int = 0
@@ -149,25 +180,25 @@ class LedgerState:
     uuids: Layered[tuple[str, str], int] = field(default_factory=Layered)
     voids: Grown[Void] = field(default_factory=Grown)
     corrections: Layered[int, int] = field(default_factory=Layered)
+    grants_revoked: Layered[str, Said[GrantRevoked]] = field(default_factory=Layered)
+    receipts: Layered[str, Said[AuthorisationReceipt]] = field(default_factory=Layered)
+    spends: Layered[str, Said[ReceiptSpent]] = field(default_factory=Layered)
+    operations: Layered[str, Said[OperationRecorded]] = field(default_factory=Layered)
+    countersignatures: Layered[tuple[str, str], Said[PacketCountersigned]] = field(
+        default_factory=Layered
+    )
+    highest: Layered[str, int] = field(default_factory=Layered)
+    reservations: Layered[str, Said[TicketsReserved]] = field(default_factory=Layered)
+    folds: Layered[str, Said[TicketsFolded]] = field(default_factory=Layered)
+    resolutions: Layered[tuple[str, str], Said[BlockerResolved]] = field(default_factory=Layered)
 
     def copy(self) -> Self:
         """Return a state that can be changed without changing this one."""
-        return type(self)(
-            self.size,
-            self.time,
-            self.trust,
-            self.grants.copy(),
-            self.uses.copy(),
-            self.runs.copy(),
-            self.packets.copy(),
-            self.trees.copy(),
-            self.conflicts.copy(),
-            self.purged.copy(),
-            self.claims.copy(),
-            self.uuids.copy(),
-            self.voids.copy(),
-            self.corrections.copy(),
-        )
+        held: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name, item in held.items():
+            if isinstance(item, Layered | Grown):
+                held[name] = item.copy()
+        return type(self)(**held)
 
     def is_recorded(self, packet: str, tree: str) -> bool:
         """Report whether a packet of this id and tree was sealed, as a CONFLICT or not."""

@@ -29,8 +29,11 @@ class Role(StrEnum):
     """What a key may do."""
 
     EXECUTOR = "executor"
+    LOG = "log"
+    OPERATOR = "operator"
     OWNER = "owner"
     REVIEWER = "reviewer"
+    WITNESS = "witness"
 
 
 @dataclass(frozen=True, slots=True)

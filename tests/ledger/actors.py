@@ -9,18 +9,31 @@ from uuid import UUID
 
 from greenlight.ledger.append import Appended, append
 from greenlight.model.entry import Body, sign_entry
-from greenlight.model.grant import Grant
+from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
+from greenlight.model.receipt import (
+    AuthorisationReceipt,
+    OperationRecorded,
+    ReceiptSpent,
+    operation_digest,
+)
+from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
 from greenlight.model.state import LedgerState
+from greenlight.model.tickets import FoldedFile, TicketsFolded, TicketsReserved
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives.ed25519 import SeedSigner
-from greenlight.primitives.timestamp import format_micros
+from greenlight.primitives.timestamp import format_micros, format_seconds
 from greenlight.store.repository import Store
 
 OWNER, EXECUTOR, REVIEWER, STRANGER = (SeedSigner(bytes([n]) * 32) for n in range(1, 5))
 START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LANE = "create-only-docs"
 AUTHOR = "A Tester <tester@example.org>"
+DAY = timedelta(hours=24)
+RECEIPT, OPERATION = str(UUID(int=700)), str(UUID(int=800))
+OPERATION_DIGEST = operation_digest(
+    {"repository": "omega/marketops", "tag_name": "v0.2.0", "body": "First."}
+)
 
 
 def uuid(number: int) -> str:
@@ -51,6 +64,10 @@ def grant(grant_id: str = "g1", **more: object) -> Grant:
         "max_uses": 1000,
     }
     return Grant(**(values | more))
+
+
+def grant_revoked(grant_id: str = "g1") -> GrantRevoked:
+    return GrantRevoked(grant=grant_id, reason="The key was lost.")
 
 
 def run_opened(number: int, use: int = 1, **more: object) -> RunOpened:
@@ -89,6 +106,87 @@ def packet_purged(number: int, **more: object) -> PacketPurged:
     sealed = packet_sealed(number)
     values = {"packet": sealed.packet, "packet_tree": sealed.packet_tree, "reason": "It was asked."}
     return PacketPurged(**(values | more))
+
+
+def receipt(**more):
+    values = {
+        "receipt_id": RECEIPT,
+        "run_id": uuid(1),
+        "operation_kind": "publish_release",
+        "operation_digest": OPERATION_DIGEST,
+        "enforceable": True,
+        "executor": EXECUTOR.public.uri,
+        "issued_at": format_seconds(START),
+        "expires_at": format_seconds(START + DAY),
+        "plan": "",
+        "policy": "",
+    }
+    return AuthorisationReceipt(**(values | more))
+
+
+def spent(**more):
+    values = {
+        "receipt_id": RECEIPT,
+        "run_id": uuid(1),
+        "operation_id": OPERATION,
+        "operation_kind": "publish_release",
+        "operation_digest": OPERATION_DIGEST,
+        "mode": "prod",
+    }
+    return ReceiptSpent(**(values | more))
+
+
+def recorded(**more):
+    values = {
+        "operation_id": OPERATION,
+        "run_id": uuid(1),
+        "receipt_id": RECEIPT,
+        "operation_kind": "publish_release",
+        "operation_digest": OPERATION_DIGEST,
+        "status": "success",
+        "code": "",
+        "error_message": "",
+        "github_response": '{"id": 1}',
+        "retry_count": 0,
+    }
+    return OperationRecorded(**(values | more))
+
+
+def countersigned(**more):
+    sealed = packet_sealed(1)
+    values = {
+        "packet": sealed.packet,
+        "packet_tree": sealed.packet_tree,
+        "statement": sealed.statement,
+        "reviewer": REVIEWER.public.uri,
+        "verdict": "approved",
+        "replayed": False,
+        "comment": "",
+    }
+    return PacketCountersigned(**(values | more))
+
+
+def resolved(**more):
+    sealed = packet_sealed(1)
+    values = {
+        "packet": sealed.packet,
+        "packet_tree": sealed.packet_tree,
+        "blocker": "FIX7-P0-PROD-OPT4-1",
+        "resolver": "owner",
+        "reason": "The inputs were supplied.",
+        "evidence": "",
+    }
+    return BlockerResolved(**(values | more))
+
+
+def reserved(first=442, last=461, **more):
+    values = {"prefix": "TKT-OBJ", "ceiling": 441, "first": first, "last": last}
+    return TicketsReserved(**(values | more))
+
+
+def folded(*tickets):
+    file = FoldedFile(path="registry.json", before="", after="sha256:" + "d" * 64)
+    return TicketsFolded(tickets=tickets, files=(file,))
 
 
 def clock_corrected(time: datetime) -> ClockCorrected:

@@ -36,13 +36,22 @@ from tests.ledger.actors import (
     Pen,
     begin,
     clock_corrected,
+    countersigned,
+    folded,
     grant,
+    grant_revoked,
     outside,
     packet_purged,
     packet_sealed,
     put,
+    receipt,
+    recorded,
+    reserved,
+    resolved,
     run_opened,
+    spent,
     trust_root,
+    uuid,
 )
 
 
@@ -79,6 +88,11 @@ def lived(store):
     put(store, [pen.sign(outside(2), EXECUTOR)])
     put(store, [pen.sign(outside(2, packet_tree="sha256:" + "9" * 64), EXECUTOR)])
     put(store, [pen.sign(packet_purged(2), OWNER)])
+    put(store, [pen.sign(receipt(), OWNER), pen.sign(spent(), EXECUTOR)])
+    put(store, [pen.sign(recorded(), EXECUTOR), pen.sign(countersigned(), REVIEWER)])
+    put(store, [pen.sign(resolved(), OWNER), pen.sign(reserved(), EXECUTOR)])
+    put(store, [pen.sign(folded("T-1", "TKT-OBJ-442"), OWNER)])
+    put(store, [pen.sign(grant("g2"), OWNER), pen.sign(grant_revoked("g2"), OWNER)])
     put(store, [pen.sign(trust_root(2), OWNER)])
     put(store, [pen.sign(clock_corrected(START), OWNER)])
     return store
@@ -131,6 +145,15 @@ def test_every_collection_reads_as_it_was_folded(lived):
         "claims",
         "uuids",
         "corrections",
+        "grants_revoked",
+        "receipts",
+        "spends",
+        "operations",
+        "countersignatures",
+        "highest",
+        "reservations",
+        "folds",
+        "resolutions",
     ):
         one, other = getattr(state, name), getattr(plain, name)
         assert not one.new
@@ -138,7 +161,8 @@ def test_every_collection_reads_as_it_was_folded(lived):
         assert dict(one.items()) == dict(other)
         assert list(one.values()) == [one[key] for key in one]
         assert all(key in one for key in other)
-        absent = {"uuids": ("x", "y"), "corrections": 99}.get(name, "x")
+        pairs = ("uuids", "countersignatures", "resolutions")
+        absent = ("x", "y") if name in pairs else 99 if name == "corrections" else "x"
         assert one.get(absent) is None
     for name in ("voids", "conflicts"):
         one, other = getattr(state, name), getattr(plain, name)
@@ -163,6 +187,13 @@ ACTS = st.lists(
                 "clock",
                 "rubbish",
                 "stranger",
+                "issue",
+                "spend",
+                "record",
+                "review",
+                "revoke",
+                "reserve",
+                "fold",
             ]
         ),
         st.integers(1, 6),
@@ -185,6 +216,13 @@ def act(pen, word, number, use):
         "trust": (trust_root(use), OWNER if number > 1 else REVIEWER),
         "clock": (clock_corrected(START.replace(month=use)), OWNER),
         "stranger": (outside(number), STRANGER),
+        "issue": (receipt(run_id=uuid(number)), OWNER),
+        "spend": (spent(run_id=uuid(number)), EXECUTOR),
+        "record": (recorded(run_id=uuid(number)), EXECUTOR),
+        "review": (countersigned(), REVIEWER),
+        "revoke": (grant_revoked(f"g{number}"), OWNER),
+        "reserve": (reserved(450 + number, 450 + number + use), EXECUTOR),
+        "fold": (folded(f"TKT-OBJ-{450 + number}"), OWNER),
         "rubbish": (None, None),
     }[word]
     return b"rubbish %d" % number if body is None else pen.sign(body, signer)

@@ -103,7 +103,7 @@ def test_an_authority_check_that_takes_any_grant_is_found_out(bench, monkeypatch
     bench.write("kb/doc.md", "doc\n")
     ran = bench.run(editing())
     assert probe_rows(ran)[11]["got"] == "DELEGATION_MISSING"
-    monkeypatch.setattr("greenlight.verify.fold._check_grant", lambda *_, **__: None)
+    monkeypatch.setattr("greenlight.verify.rules.runs.require_grant", lambda *_, **__: None)
     bench.write("kb/doc.md", "doc\n")
     fails_open(bench, {11}, monkeypatch)
 
