@@ -19,6 +19,7 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
+from greenlight.ledger.sieve import Sieve
 
 BUSY_SECONDS: Final = 5.0  # a writer holds the tables for a millisecond
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -43,7 +44,9 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def checksum(row: Sequence[object]) -> int:
     """Return what stands in a row's last column: a check against decay, not against people."""
-    plain = [zlib.crc32(item) if isinstance(item, bytes) else item for item in row]
+    plain = tuple(row)
+    if bytes in map(type, plain):
+        plain = tuple([zlib.crc32(item) if isinstance(item, bytes) else item for item in plain])
     return zlib.crc32(repr(plain).encode("utf-8", "surrogatepass"))
 
 
@@ -69,12 +72,24 @@ class Base:
         tables: Where they are.
         size: How many records are looked at; more may be there.
         again: Reads the ledger anew, up to as many records.
+        sieve: What tables in the making surely do not hold; None where nobody knows.
     """
 
-    def __init__(self, tables: Tables, size: int, again: Callable[[], Base] | None = None) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        size: int,
+        again: Callable[[], Base] | None = None,
+        sieve: Sieve | None = None,
+    ) -> None:
         self.tables = tables
         self.size = size
         self._again = again
+        self._sieve = sieve
+
+    def lacks(self, kind: str, key: str) -> bool:
+        """Report whether there is surely no such row, without a look at the tables."""
+        return self._sieve is not None and self._sieve.lacks(kind, key)
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """Return the rows that a query gives, without their checksums, which stand last.

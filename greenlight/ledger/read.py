@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from greenlight.codes import Code
@@ -23,6 +24,7 @@ from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
 from greenlight.model.state import LedgerState
 from greenlight.primitives.limits import MAX_RECORD_BYTES
+from greenlight.primitives.merkle import Frontier, leaf_hash
 from greenlight.store.repository import Store
 from greenlight.verify.ledger import Chain, ChainCheck, Tip
 
@@ -117,8 +119,8 @@ def read_records(store: Store, ledger: Ledger, first: int, stop: int) -> Iterato
     for place in ledger.places.from_record(first):
         if place.first >= stop:
             return
-        for index in range(max(first, place.first), min(stop, place.end)):
-            yield store.objects.read_as("blob", place.blob_of(index), max_bytes=MAX_RECORD_BYTES)
+        oids = map(place.blob_of, range(max(first, place.first), min(stop, place.end)))
+        yield from store.objects.read_run("blob", oids, max_bytes=MAX_RECORD_BYTES)
 
 
 def contains_head(store: Store, ledger: Ledger, size: int, root: bytes) -> tuple[Finding, ...]:
@@ -141,10 +143,8 @@ def contains_head(store: Store, ledger: Ledger, size: int, root: bytes) -> tuple
     head = Head(ledger.head.origin, size, root)
     held = _holds(store, ledger.places, ledger.tip, head)
     if held is None:
-        chain = ChainCheck(seen=head)
-        for raw in read_records(store, ledger, 0, size):
-            chain.tip = chain.tip.after(raw, None)
-        held = chain.tip.head == head
+        frontier = Frontier().followed_by(map(leaf_hash, read_records(store, ledger, 0, size)))
+        held = Head(ledger.head.origin, size, frontier.root) == head
     if held:
         return ()
     found = f"size {ledger.head.size} root {ledger.head.root.hex()}"
@@ -345,10 +345,12 @@ def _take_all(store: Store, ref: str, places: list[Place], check: ChainCheck) ->
     """Go through records, and what each commit says of itself; report whether all were read."""
     for place in places:
         try:
-            for blob in place.blobs:
-                check.add(store.objects.read_as("blob", blob, max_bytes=MAX_RECORD_BYTES))
-            head = store.objects.read_as("blob", place.head, max_bytes=MAX_RECORD_BYTES)
-            frontier = store.objects.read_as("blob", place.frontier, max_bytes=MAX_RECORD_BYTES)
+            blobs = store.objects.read_run(
+                "blob", (*place.blobs, place.head, place.frontier), max_bytes=MAX_RECORD_BYTES
+            )
+            for raw in islice(blobs, place.count):
+                check.add(raw)
+            head, frontier = blobs
         except (MalformedError, StoreError) as error:
             where = f"{ref}@{place.commit}"
             check.findings.append(_unreadable(where, error))

@@ -214,11 +214,14 @@ class _Facts(Generic[Key, Value]):
         self._read = read
 
     def find(self, key: Key) -> Value | None:
+        spelled = self._spell(key)
+        if self._base.lacks(self._kind, spelled):
+            return None
         rows = self._base.rows(
             f"SELECT {_FACT_COLUMNS} FROM facts WHERE kind = ? AND key = ? AND record < ?"  # noqa: S608 - our own columns
             " ORDER BY record DESC LIMIT 1",
             self._kind,
-            self._spell(key),
+            spelled,
             self._base.size,
         )
         for _, _, record, value in rows:
@@ -348,6 +351,8 @@ class _Packets:
         self._base = base
 
     def find(self, key: str) -> PacketState | None:
+        if self._base.lacks("packet", key):
+            return None
         found = packets_where(self._base, f"packet = ? AND state = '{SEALED}'", key)
         return next((packet_of(row) for row in found), None)
 
@@ -366,6 +371,8 @@ class _Trees:
         self._base = base
 
     def find(self, key: str) -> str | None:
+        if self._base.lacks("tree", key):
+            return None
         found = packets_where(self._base, f"tree = ? AND state = '{SEALED}'", key)
         return next((str(row[1]) for row in found), None)
 

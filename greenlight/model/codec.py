@@ -85,6 +85,8 @@ def _default(declared: Field[Any]) -> Any:
 
 def to_plain(value: object) -> Any:
     """Return ``value`` as dicts, lists, texts, integers and booleans."""
+    if type(value) is str or type(value) is int:
+        return value  # most are: an enumeration is of neither type
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):

@@ -66,11 +66,11 @@ class Tip:
         raw = encode_record(self.size, self.links, time, entry)
         return raw, self.after(raw, time)
 
-    def after(self, raw: bytes, time: datetime | None, leaf: bytes | None = None) -> Tip:
-        """Return the tip after a record with these bytes, and their leaf hash where it is known."""
+    def after(self, raw: bytes, time: datetime | None) -> Tip:
+        """Return the tip after a record with these bytes."""
         return Tip(
             origin=self.origin or origin_of(raw),
-            frontier=self.frontier.append(leaf_hash(raw) if leaf is None else leaf),
+            frontier=self.frontier.append(leaf_hash(raw)),
             links=Links.of(raw),
             time=self.time if time is None else time,
         )
@@ -103,7 +103,6 @@ class ChainCheck:
     Attributes:
         findings: What was found so far.
         leaves: Leaf hashes of the records that were taken, in order.
-        tip: Where the next record goes.
     """
 
     def __init__(
@@ -116,7 +115,11 @@ class ChainCheck:
     ) -> None:
         self.findings: list[Finding] = []
         self.leaves: list[bytes] = []
-        self.tip = tip or Tip()
+        # The tip, taken apart: to make one for each record would double what the chain costs.
+        self._tip = tip or Tip()
+        self._size, self._links, self._time = self._tip.size, self._tip.links, self._tip.time
+        self._origin = self._tip.origin
+        self._hashed = 0  # leaves that are in the tip's frontier
         self._folding = Folding(state or LedgerState())
         self._pin = pin
         self._seen = seen
@@ -125,9 +128,18 @@ class ChainCheck:
     def state(self) -> LedgerState:
         return self._folding.state
 
+    @property
+    def tip(self) -> Tip:
+        """Where the next record goes."""
+        if self._tip.size != self._size:
+            frontier = self._tip.frontier.followed_by(self.leaves[self._hashed :])
+            self._tip = Tip(self._origin, frontier, self._links, self._time)
+            self._hashed = len(self.leaves)
+        return self._tip
+
     def add(self, raw: bytes) -> None:
         """Check one more record, and fold it in if it parses."""
-        index = self.tip.size
+        index = self._size
         where = f"ledger/records/{index}.cbor"
         time = None
         try:
@@ -140,15 +152,19 @@ class ChainCheck:
         else:
             time = record.time
             self._check(record, index, where)
-        leaf = leaf_hash(raw)
-        self.leaves.append(leaf)
-        self.tip = self.tip.after(raw, time, leaf)
+        self.leaves.append(leaf_hash(raw))
+        self._links = Links.of(raw)
+        if not index:
+            self._origin = origin_of(raw)
+        if time is not None:
+            self._time = time
+        self._size = index + 1
         self._check_known(where)
 
     def _check(self, record: Record, index: int, where: str) -> None:
         if record.index != index:
             self._find(Code.LEDGER_INDEX, where, str(index), str(record.index))
-        links = self.tip.links
+        links = self._links
         for name, wanted, found in (
             ("SHA-512", links.sha512, record.previous.sha512),
             ("BLAKE2b-256", links.blake2b, record.previous.blake2b),
@@ -160,8 +176,8 @@ class ChainCheck:
                     f"{name} {wanted.hex()}",
                     f"{name} {found.hex()}",
                 )
-        self._folding.add(replace(record, index=index))
-        last = self.tip.time
+        self._folding.add(record if record.index == index else replace(record, index=index))
+        last = self._time
         if last is not None and record.time < last and record.index not in self.state.corrections:
             self._find(
                 Code.LEDGER_TIME_BACKWARDS,
@@ -171,10 +187,10 @@ class ChainCheck:
             )
 
     def _check_known(self, where: str) -> None:
-        if self.tip.size == 1 and self._pin is not None and self.tip.head.pin != self._pin:
+        if self._size == 1 and self._pin is not None and self.tip.head.pin != self._pin:
             self._find(Code.TRUST_ROOT_MISMATCH, where, str(self._pin), str(self.tip.head.pin))
         seen = self._seen
-        if seen is not None and self.tip.size == seen.size and self.tip.head != seen:
+        if seen is not None and self._size == seen.size and self.tip.head != seen:
             self._find(Code.LEDGER_REWOUND, where, _say(seen), _say(self.tip.head))
 
     def finish(self, *, head: bytes | None, frontier: bytes | None) -> Chain:
@@ -184,7 +200,7 @@ class ChainCheck:
             head: Bytes of ``head``, or None where there is no ledger.
             frontier: Bytes of ``frontier.cbor``, likewise.
         """
-        if self._seen is not None and self.tip.size < self._seen.size:
+        if self._seen is not None and self._size < self._seen.size:
             self._find(
                 Code.LEDGER_REWOUND, "ledger/head", _say(self._seen), f"size {self.tip.size}"
             )
