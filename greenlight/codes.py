@@ -175,9 +175,13 @@ class Code(Enum):
     INPUT_MISMATCH = (_R, "an input is absent or is not what the lane expects")
     SURFACE_EXISTS = (_R, "a create-only surface is already there")
     TICKETS_TAKEN = (_R, "one of the tickets is already reserved")
+    REGISTRY_MALFORMED = (_F, "a file is no ticket registry of this prefix")
     TICKET_NOT_RESERVED = (_R, "a ticket is folded that nobody reserved")
     TICKET_FOLDED = (_R, "a ticket stands in the registry already")
     BLOCKER_NOT_RESOLVABLE = (_R, "the lane's authority does not cover resolving this blocker")
+    BLOCKERS_OPEN = (_R, "something still blocks production")
+    BLOCKERS_UNKNOWN = (_R, "a packet's blocker map could not be read")
+    BLOCKER_UNKNOWN = (_R, "the packet's map has no open blocker of this id")
     BLOCKER_RESOLVED_BEFORE = (_R, "the blocker was lifted before")
     SCOPE_CONTRADICTION = (_R, "the lane allows and forbids the same surface")
 
@@ -194,9 +198,21 @@ class Code(Enum):
     RECEIPT_STALE = (_R, "the receipt is older than 24 hours")
     RECEIPT_TOO_LONG = (_R, "the receipt is over later than 24 hours after it was issued")
     RECEIPT_NOT_YET = (_R, "the receipt was issued later than now")
+    RECEIPT_ISSUER = (_R, "the receipt's issuer is not in the trust root")
+    RECEIPT_ISSUER_ROLE = (_R, "the receipt's issuer is no owner")
+    RECEIPT_SIGNATURE = (_R, "the receipt's signature does not verify")
+    RECEIPT_NOT_RECORDED = (_R, "the ledger holds no receipt of this id")
+    RECEIPT_DIFFERS = (_R, "the ledger holds another receipt under this id")
+    RECEIPT_AMBIGUOUS = (_F, "the prefix fits more than one receipt")
+    CLOCK_BEHIND = (_R, "this clock is behind the ledger's time")
+    POLICY_DENIED = (_R, "the policy does not let the operation through")
+    POLICY_MALFORMED = (_F, "a policy file is not what docs/spec/policy.md says")
+    PLAN_MALFORMED = (_F, "a publication plan is not what docs/spec/policy.md says")
     OPERATION_TAKEN = (_R, "the operation's id is taken, or its outcome was recorded")
+    OPERATION_FAILED = (_R, "the operation was authorised and tried, and it failed")
     OPERATION_NOT_AUTHORISED = (_R, "no receipt was spent for the operation")
     REVIEWER_IS_EXECUTOR = (_R, "whoever sealed a packet does not review it")
+    APPROVAL_REFUSED = (_R, "a packet that is not INTACT is not approved of")
     COUNTERSIGNED_BEFORE = (_R, "this reviewer has said what it thinks of the packet")
 
     # Execution
@@ -214,6 +230,7 @@ class Code(Enum):
 
     # Packets, keys, grants, store
     PACKET_UNKNOWN = (_F, "no packet of that id, prefix, tree, commit or folder")
+    RUN_UNKNOWN = (_F, "no run, or more than one, has an id that begins so")
     PACKET_AMBIGUOUS = (_F, "the prefix fits more than one packet")
     PRIVATE_MISSING = (_F, "what a packet withholds is not in this store")
     KEY_MISSING = (_F, "no signing key")
@@ -238,6 +255,7 @@ class Code(Enum):
     FILE_UNREADABLE = (_F, "a file cannot be read")
     TRUST_REFUSED = (_R, "the trust root does not let this key do that")
     CLOCK_AHEAD = (_R, "the ledger's time is further ahead of this clock than allowed")
+    OUTPUT_EXISTS = (_R, "the file to write is already there")
     CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
     SCHEMA_UNKNOWN = (_F, "there is no schema of that name")
 

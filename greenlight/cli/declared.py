@@ -100,6 +100,12 @@ _PRIVATE = _option(
     kind="path",
 )
 _PACKET = _word("packet", "PACKET", PACKET)
+_RECEIPT = _word("receipt", "RECEIPT", "an id, the beginning of one, or a file")
+_OPERATION = (
+    _option("--run", "RUN", "the run it is for: its UUID or packet", required=True),
+    _option("--kind", "KIND", "what it is, as publish_release", required=True),
+    _option("--content", "FILE", "what exactly: a JSON object", kind="path", required=True),
+)
 
 DECLARED: Final[dict[str, tuple[Param, ...]]] = {
     name: (*params, *_COMMON)
@@ -228,6 +234,98 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--delegation", "LABEL", "label of the delegation"),
         ),
         "grant show": (),
+        "grant revoke": (
+            _word("grant", "ID", "the grant"),
+            _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
+        ),
+        "receipt issue": (
+            *_OPERATION,
+            _option("--executor", "KEY.pub", "who may spend it (default: the run's)", kind="path"),
+            _option("--hours", "N", "how long, 24 at most (default: 24)", kind="count", default=24),
+            _flag("--advisory", "it says yes, and authorises nothing"),
+            _option("--out", "FILE", "write the signed receipt there", kind="path"),
+        ),
+        "receipt check": (
+            _RECEIPT,
+            *_OPERATION,
+            _option("--mode", "MODE", "of the operation (default: prod)", default="prod"),
+            _option("--executor", "KEY.pub", "who would act (default: you)", kind="path"),
+        ),
+        "receipt spend": (
+            _RECEIPT,
+            _word("argv", "CMD...", "does it, behind --", optional=True, repeat=True),
+            *_OPERATION,
+            _option("--mode", "MODE", "of the operation: exactly prod", required=True),
+            _option("--retries", "N", "further tries of CMD under this one spend", kind="count"),
+        ),
+        "receipt record": (
+            _word("operation", "OPERATION", "its id, as `receipt spend` printed it"),
+            _option(
+                "--status",
+                None,
+                "what came of it",
+                kind="word",
+                required=True,
+                choices=("success", "failed"),
+            ),
+            _option("--error", "TEXT", "what went wrong", default=""),
+            _option("--response", "FILE", "what the forge answered", kind="path"),
+            _option("--retries", "N", "further tries that it took", kind="count"),
+        ),
+        "receipt show": (
+            _word("receipt", "RECEIPT", "an id, or the beginning of one", optional=True),
+            _option("--out", "FILE", "write the signed receipt there", kind="path"),
+        ),
+        "plan": (
+            _word("request", "REQUEST", "what shall be published: YAML or JSON", kind="path"),
+            _option("--run", "RUN", "the run it is for: its UUID or packet", required=True),
+            _option("--policy", "FILE", "say also what this policy says of it", kind="path"),
+            _option("--out", "FILE", "write the plan there", kind="path"),
+        ),
+        "authorise": (
+            _word("plan", "PLAN.json", "as `plan --out` wrote it", kind="path"),
+            _option(
+                "--policy",
+                "FILE",
+                "YAML, or Rego where it ends in .rego",
+                kind="path",
+                required=True,
+            ),
+        ),
+        "countersign": (
+            _PACKET,
+            _option(
+                "--verdict",
+                None,
+                "what you think of it (default: approved)",
+                kind="word",
+                choices=("approved", "rejected"),
+                default="approved",
+            ),
+            _flag("--replay", "replay it first; what differs is not approved"),
+            _option("--comment", "TEXT", "one line for people", default=""),
+        ),
+        "tickets reserve": (
+            _word("prefix", "PREFIX", "what stands before the number, as TKT-OBJ"),
+            _option("--count", "N", "how many (default: 1)", kind="count", default=1),
+            _option("--registry", "FILE", "the registry in JSON: its ceiling counts", kind="path"),
+            _option("--ceiling", "N", "highest number until now", kind="count"),
+        ),
+        "tickets fold": (
+            _word("last", "TICKET", "the last ticket to fold, as TKT-OBJ-461"),
+            _word("files", "FILE...", "the registry: JSON first", kind="path", repeat=True),
+        ),
+        "tickets list": (),
+        "blockers list": (
+            _word("packet", "PACKET", f"{PACKET} (default: each lane's newest)", optional=True),
+            _flag("--open", "only those that are open; exit 1 where there is one"),
+        ),
+        "blockers resolve": (
+            _PACKET,
+            _word("blocker", "ID", "the blocker"),
+            _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
+            _option("--evidence", "FILE", "what was looked at: its digest is kept", kind="path"),
+        ),
         "trust add": (
             _word("key", "KEY.pub", "public key", kind="path"),
             _option(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Final, NoReturn, TypeAlias
 
 from greenlight.codes import Code
@@ -69,6 +70,25 @@ def decode(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Json:
     return value
 
 
+def decode_any(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Json:
+    """Return the value that ``data`` spells in any way that people and programs write JSON.
+
+    As strict as ``decode`` about what a value may be, and a key stands once.
+
+    Raises:
+        MalformedError: It is no such JSON, or longer than ``max_bytes``.
+    """
+    if len(data) > max_bytes:
+        raise _malformed(f"at most {max_bytes} bytes", f"{len(data)}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _malformed("UTF-8", f"another byte at offset {error.start}") from error
+    value = _parse(text, object_pairs_hook=_no_duplicates)
+    encode(value)
+    return value
+
+
 def _spell(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
@@ -82,10 +102,13 @@ def _utf8(text: str) -> bytes:
         ) from error
 
 
-def _parse(text: str) -> Json:
+def _parse(
+    text: str, object_pairs_hook: Callable[[list[tuple[str, Json]]], dict[str, Json]] | None = None
+) -> Json:
     try:
         value: Json = json.loads(
             text,
+            object_pairs_hook=object_pairs_hook,
             parse_int=_integer,
             parse_float=_refuse_number,
             parse_constant=_refuse_number,

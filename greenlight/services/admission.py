@@ -361,6 +361,9 @@ def _usable(
 ) -> tuple[Finding | None, int]:
     """Say why a grant that names this key and lane does not serve now, or which use is free."""
     where = f"grant {grant.grant}"
+    gone = state.grants_revoked.get(grant.grant)
+    if gone is not None:
+        return Finding(Code.GRANT_REVOKED, where, "a grant in force", gone.body.reason), 0
     if lane.mode not in grant.modes:
         return Finding(Code.GRANT_MODE, where, lane.mode, ", ".join(grant.modes)), 0
     if not grant.is_in_force(at):

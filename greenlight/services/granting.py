@@ -12,12 +12,13 @@ from greenlight.errors import RefusedError
 from greenlight.ledger.append import append
 from greenlight.ledger.read import Ledger
 from greenlight.model.entry import sign_entry
-from greenlight.model.grant import Grant
+from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.state import GrantState, LedgerState
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives.ed25519 import PublicKey, Signer
 from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.founding import DELEGATION, NO_PRODUCTION
+from greenlight.services.saying import say
 from greenlight.store.repository import Store
 
 DEFAULT_DAYS = 30
@@ -94,6 +95,20 @@ def issue_grant(
     return issued[0], appended.indexes[0]
 
 
+def revoke_grant(
+    store: Store, signer: Signer, grant: str, reason: str, *, clock: Callable[[], datetime]
+) -> int:
+    """Take a grant back; return the index of the record that says so.
+
+    Raises:
+        RefusedError: TRUST_REFUSED: the key is no owner's; DELEGATION_MISSING; GRANT_REVOKED.
+        MalformedError: The reason is not one line, or the id is none.
+        StoreError: The store does not serve.
+    """
+    body = GrantRevoked.from_body({"grant": grant, "reason": reason})
+    return say(store, signer, lambda _state, _now: [body], clock=clock).indexes[0]
+
+
 def new_grant_id() -> str:
     """Return an id that no other grant has."""
     return str(uuid.uuid4())
@@ -144,7 +159,14 @@ def _next_root(state: LedgerState, key: PublicKey, roles: Sequence[Role]) -> Tru
 def grant_dict(held: GrantState, ledger: Ledger) -> dict[str, object]:
     """Return a grant as ``--json`` prints it."""
     spent = ledger.state.uses.get(held.grant.grant, 0)
-    return {**held.grant.to_body(), "spent": spent, "issuer": held.issuer, "record": held.index}
+    gone = ledger.state.grants_revoked.get(held.grant.grant)
+    return {
+        **held.grant.to_body(),
+        "spent": spent,
+        "issuer": held.issuer,
+        "record": held.index,
+        "revoked": None if gone is None else gone.body.reason,
+    }
 
 
 def trust_dict(ledger: Ledger) -> dict[str, object]:

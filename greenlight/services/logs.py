@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Final
 
 from greenlight.errors import MalformedError
 from greenlight.ledger.read import Ledger, read_records
@@ -15,6 +16,18 @@ from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of, shelved_packets
 from greenlight.store.repository import Store
+
+# What an entry is about: the first of these that its body has.
+_ABOUT: Final = (
+    "blocker",
+    "packet",
+    "grant",
+    "receipt_id",
+    "operation_id",
+    "prefix",
+    "version",
+    "time",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,6 @@ def _entries(store: Store, ledger: Ledger) -> Iterator[EntryLine]:
         except MalformedError:
             yield EntryLine(record.index, _time(record.time), "", "", "", void)
             continue
-        names = (entry.body.get(name, "") for name in ("packet", "grant", "version", "time"))
+        names = (entry.body.get(name, "") for name in _ABOUT)
         about = escape(str(next((name for name in names if name), "")))
         yield EntryLine(record.index, _time(record.time), entry.kind, about, entry.issuer, void)

@@ -1,4 +1,4 @@
-"""``greenlight grant``: let a key run lanes; list who may."""
+"""``greenlight grant``: let a key run lanes; list who may; take it back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from greenlight.cli.surroundings import clock, signer_of, store_of
 from greenlight.cli.upkeep import written_store
 from greenlight.cli.values import Values
 from greenlight.services.founding import DELEGATION, NO_PRODUCTION
-from greenlight.services.granting import Terms, grant_dict, issue_grant, new_grant_id
+from greenlight.services.granting import Terms, grant_dict, issue_grant, new_grant_id, revoke_grant
 from greenlight.services.initialising import require_store
 from greenlight.services.keys import read_public
 from greenlight.services.packets import ledger_of
@@ -43,6 +43,17 @@ def issue(arguments: Values) -> Answer:
     return Answer({**grant.to_body(), "record": index}, lines, note=note)
 
 
+def revoke(arguments: Values) -> Answer:
+    """Take a grant back."""
+    with written_store(arguments) as store:
+        require_store(store)
+        index = revoke_grant(
+            store, signer_of(arguments), arguments.grant, arguments.reason, clock=clock
+        )
+    lines = (f"revoked  {arguments.grant}", "  what was opened under it stays opened")
+    return Answer({"grant": arguments.grant, "reason": arguments.reason, "record": index}, lines)
+
+
 def show(arguments: Values) -> Answer:
     """List the grants."""
     with store_of(arguments) as store:
@@ -56,7 +67,9 @@ def show(arguments: Values) -> Answer:
             held.grant.lane,
             ",".join(held.grant.modes),
             f"{ledger.state.uses.get(held.grant.grant, 0)}/{held.grant.max_uses} used",
-            f"until {held.grant.expires or 'ever'}",
+            "revoked"
+            if held.grant.grant in ledger.state.grants_revoked
+            else f"until {held.grant.expires or 'ever'}",
             held.grant.executor,
         )
         for held in grants
