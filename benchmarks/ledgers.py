@@ -40,34 +40,39 @@ def cached(records: int, per_commit: int = MAX_RECORDS_PER_COMMIT) -> Path:
 
     Nobody may write in it: take ``copy``.
     """
-    folder = Path(tempfile.gettempdir(), f"greenlight-bench-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    final = folder / f"v1-{records}-{per_commit}.git"
+    final = folder() / f"v1-{records}-{per_commit}.git"
     if not final.exists():
-        making = folder / f"making-{os.getpid()}.git"
+        making = folder() / f"making-{os.getpid()}.git"
         shutil.rmtree(making, ignore_errors=True)
         make_ledger(making, records, per_commit)
         making.rename(final)
     return final
 
 
-def copy(store: Path, folder: Path) -> Path:
+def folder() -> Path:
+    """Return where ledgers are kept: temporary, and this user's."""
+    path = Path(tempfile.gettempdir(), f"greenlight-bench-{os.getuid()}")
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def copy(store: Path, target: Path) -> Path:
     """Return a copy of a store, to write in; packs are shared, since nobody changes them."""
 
-    def put(source: str, target: str) -> None:
+    def put(source: str, place: str) -> None:
         if "/objects/" in source:
-            os.link(source, target)
+            os.link(source, place)
         else:
-            shutil.copy2(source, target)
+            shutil.copy2(source, place)
 
-    return Path(shutil.copytree(store, folder, copy_function=put))
+    return Path(shutil.copytree(store, target, copy_function=put))
 
 
-def make_ledger(folder: Path, records: int, per_commit: int = MAX_RECORDS_PER_COMMIT) -> None:
+def make_ledger(path: Path, records: int, per_commit: int = MAX_RECORDS_PER_COMMIT) -> None:
     """Make a store with a ledger of that many records, so many to a commit."""
     committer = Committer(EXECUTOR, AUTHOR, "Records\n")
     bodies = history()
-    with create_store(folder) as store:
+    with create_store(path) as store:
         store.make_own_dir()
         tip, commit, pieces = Tip(), None, list[Piece]()
         while tip.size < records:

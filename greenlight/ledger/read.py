@@ -7,9 +7,9 @@ where each record lies.  A caller that would act on it asks ``require`` first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 
 from greenlight.codes import Code
@@ -19,6 +19,7 @@ from greenlight.ledger.hashes import Hashes
 from greenlight.ledger.pin import Pin
 from greenlight.ledger.places import Place, Places
 from greenlight.ledger.snapshot import Kept, Making, UnkeptError, extend, open_snapshot
+from greenlight.ledger.stream import End, Item, Unread, stream
 from greenlight.ledger.walk import OddCommitError, walk, walk_since
 from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
@@ -26,6 +27,7 @@ from greenlight.model.state import LedgerState
 from greenlight.primitives.limits import MAX_RECORD_BYTES
 from greenlight.primitives.merkle import Frontier, leaf_hash
 from greenlight.store.repository import Store
+from greenlight.verify.ahead import keys_of
 from greenlight.verify.ledger import Chain, ChainCheck, Tip
 
 _CHUNK: Final = 8192  # records folded in memory at a time: 15 MiB
@@ -243,7 +245,12 @@ def _read_on(
 ) -> Ledger:
     """Read the commits that came after what is known."""
     check = against.check(known.tip, known.state)
-    chain = _check(store, known.ref, places, check)
+    count = sum(place.count for place in places)
+    with closing(stream(store, places, count, lambda: keys_of(check.state.trust))) as items:
+        whole = all(_take(known.ref, item, check) for item in items)
+    chain = Chain(tuple(check.findings), check.state, check.tip)
+    if whole:
+        chain = check.finish(head=None, frontier=None)
     ledger = Ledger(
         known.ref,
         commit,
@@ -278,17 +285,22 @@ def _read_all(store: Store, ref: str, commit: str, against: _Against) -> Ledger:
 
 def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Against) -> Ledger:
     making.add_places(walk(store, commit))
-    tip, state = Tip(), LedgerState()
+    check = against.check(Tip(), LedgerState())
     findings: list[Finding] = []
     whole = True
-    for chunk in _chunks(making.places):
-        check = against.check(tip, state)
-        whole = _take_all(store, ref, chunk, check)
-        findings += check.findings
-        tip, state = check.tip, making.fold_in(check.state)
-        making.hash_in(check.leaves)
-        if not whole:
-            break
+    items = stream(store, making.places, making.records, lambda: keys_of(check.state.trust))
+    with closing(items):
+        for item in items:
+            whole = _take(ref, item, check)
+            if not whole:
+                break
+            if len(check.leaves) >= _CHUNK:
+                findings += check.findings
+                making.hash_in(check.leaves)
+                check = against.check(check.tip, making.fold_in(check.state))
+    findings += check.findings
+    making.hash_in(check.leaves)
+    tip, state = check.tip, making.fold_in(check.state)
     if whole:
         check = against.check(tip, state)
         findings += check.finish(head=None, frontier=None).findings
@@ -296,19 +308,6 @@ def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Ag
         kept = making.stopped(ref, commit, tip, state)
         return Ledger(ref, commit, kept.places, tuple(findings), state, tip, kept.hashes, kept)
     return _as_ledger(making.finish(ref, commit, tip, state, _again(store)))
-
-
-def _chunks(places: Iterable[Place]) -> Iterator[list[Place]]:
-    chunk: list[Place] = []
-    records = 0
-    for place in places:
-        chunk.append(place)
-        records += place.count
-        if records >= _CHUNK:
-            yield chunk
-            chunk, records = [], 0
-    if chunk:
-        yield chunk
 
 
 class _Again:
@@ -335,27 +334,16 @@ def _again(store: Store) -> _Again:
 # --- records
 
 
-def _check(store: Store, ref: str, places: list[Place], check: ChainCheck) -> Chain:
-    if not _take_all(store, ref, places, check):
-        return Chain(tuple(check.findings), check.state, check.tip)
-    return check.finish(head=None, frontier=None)
-
-
-def _take_all(store: Store, ref: str, places: list[Place], check: ChainCheck) -> bool:
-    """Go through records, and what each commit says of itself; report whether all were read."""
-    for place in places:
-        try:
-            blobs = store.objects.read_run(
-                "blob", (*place.blobs, place.head, place.frontier), max_bytes=MAX_RECORD_BYTES
-            )
-            for raw in islice(blobs, place.count):
-                check.add(raw)
-            head, frontier = blobs
-        except (MalformedError, StoreError) as error:
-            where = f"{ref}@{place.commit}"
-            check.findings.append(_unreadable(where, error))
+def _take(ref: str, item: Item, check: ChainCheck) -> bool:
+    """Check what was read next; report whether it could be read."""
+    match item:
+        case Unread():
+            check.findings.append(_unreadable(f"{ref}@{item.commit}", item.error))
             return False
-        check.check_head(head, frontier, f"ledger commit {place.commit}")
+        case End():
+            check.check_head(item.head, item.frontier, f"ledger commit {item.commit}")
+        case _:
+            check.add_ahead(item)
     return True
 
 

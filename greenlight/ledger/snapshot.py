@@ -216,6 +216,7 @@ class Making(AbstractContextManager["Making"]):
     Attributes:
         path: Where they are until they are kept; None in a temporary file.
         hashes: The Merkle tree so far.
+        records: How many there will be.
 
     Args:
         store: Whose ledger it is.
@@ -249,20 +250,20 @@ class Making(AbstractContextManager["Making"]):
                 raise
         self._tables = Tables(self.connection, None)
         self.hashes = Hashes()
+        self.records = 0
         self._sieve = Sieve(0)
 
     def add_places(self, places: Iterable[Place]) -> None:
         """Write down where records lie, all of them, in any order."""
         chunk: list[Place] = []
-        records = 0
         for place in places:
             chunk.append(place)
-            records += place.count
+            self.records += place.count
             if len(chunk) == _CHUNK:
                 self._add(chunk)
                 chunk.clear()
         self._add(chunk)
-        self._sieve = Sieve(records)
+        self._sieve = Sieve(self.records)
 
     def _add(self, places: list[Place]) -> None:
         with _writing():

@@ -22,14 +22,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError
 from greenlight.model.finding import Finding
 from greenlight.model.head import Head, encode_frontier, origin_of
-from greenlight.model.record import NO_LINKS, Links, Record, decode_record, encode_record
+from greenlight.model.record import NO_LINKS, Links, Record, encode_record
 from greenlight.model.state import LedgerState
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.merkle import Frontier, leaf_hash
 from greenlight.primitives.timestamp import format_micros
+from greenlight.verify.ahead import Ahead, Look, look_ahead
 from greenlight.verify.fold import Folding
 
 
@@ -139,44 +139,37 @@ class ChainCheck:
 
     def add(self, raw: bytes) -> None:
         """Check one more record, and fold it in if it parses."""
+        self.add_ahead(look_ahead(raw, {}))
+
+    def add_ahead(self, seen: Ahead) -> None:
+        """Check one more record, of which is known what can be said of it by itself."""
         index = self._size
         where = f"ledger/records/{index}.cbor"
-        time = None
-        try:
-            record = decode_record(raw)
-        except MalformedError as error:
-            code = error.code
+        if seen.record is not None:
+            self._check(seen.record, seen.look, index, where)
+            self._time = seen.record.time
+        else:
+            code = seen.code
             if code is not Code.UNSUPPORTED_VERSION:
                 code = Code.LEDGER_RECORD_MALFORMED
-            self._find(code, where, "a record of format version 1", str(error))
-        else:
-            time = record.time
-            self._check(record, index, where)
-        self.leaves.append(leaf_hash(raw))
-        self._links = Links.of(raw)
+            self._find(code, where, "a record of format version 1", seen.reason)
+        self.leaves.append(seen.leaf)
+        self._links = seen.links
         if not index:
-            self._origin = origin_of(raw)
-        if time is not None:
-            self._time = time
+            self._origin = origin_of(seen.raw)
         self._size = index + 1
         self._check_known(where)
 
-    def _check(self, record: Record, index: int, where: str) -> None:
+    def _check(self, record: Record, look: Look | None, index: int, where: str) -> None:
         if record.index != index:
             self._find(Code.LEDGER_INDEX, where, str(index), str(record.index))
         links = self._links
-        for name, wanted, found in (
-            ("SHA-512", links.sha512, record.previous.sha512),
-            ("BLAKE2b-256", links.blake2b, record.previous.blake2b),
-        ):
-            if wanted != found:
-                self._find(
-                    Code.LEDGER_LINK_BROKEN,
-                    where,
-                    f"{name} {wanted.hex()}",
-                    f"{name} {found.hex()}",
-                )
-        self._folding.add(record if record.index == index else replace(record, index=index))
+        previous = record.previous
+        if previous.sha512 != links.sha512:
+            self._find_link(where, "SHA-512", links.sha512, previous.sha512)
+        if previous.blake2b != links.blake2b:
+            self._find_link(where, "BLAKE2b-256", links.blake2b, previous.blake2b)
+        self._folding.add(record if record.index == index else replace(record, index=index), look)
         last = self._time
         if last is not None and record.time < last and record.index not in self.state.corrections:
             self._find(
@@ -185,6 +178,10 @@ class ChainCheck:
                 f"{format_micros(last)} or later",
                 format_micros(record.time),
             )
+
+    def _find_link(self, where: str, name: str, expected: bytes, found: bytes) -> None:
+        said = f"{name} {expected.hex()}", f"{name} {found.hex()}"
+        self._find(Code.LEDGER_LINK_BROKEN, where, *said)
 
     def _check_known(self, where: str) -> None:
         if self._size == 1 and self._pin is not None and self.tip.head.pin != self._pin:

@@ -68,13 +68,13 @@ def kept(store):
 def counted(monkeypatch):
     """Count the records that are checked."""
     seen = []
-    real = reading.ChainCheck.add
+    real = reading.ChainCheck.add_ahead
 
     def add(self, raw):
         seen.append(raw)
         real(self, raw)
 
-    monkeypatch.setattr(reading.ChainCheck, "add", add)
+    monkeypatch.setattr(reading.ChainCheck, "add_ahead", add)
     return seen
 
 
