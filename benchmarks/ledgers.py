@@ -21,6 +21,7 @@ from greenlight.ledger.pin import DEFAULT_REF, Pin, write_pin
 from greenlight.model.entry import Body, sign_entry
 from greenlight.model.grant import MAX_USES, Grant
 from greenlight.model.kinds import PacketSealed, RunOpened
+from greenlight.model.record import Record
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives.ed25519 import SeedSigner
 from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
@@ -76,12 +77,12 @@ def make_ledger(path: Path, records: int, per_commit: int = MAX_RECORDS_PER_COMM
         store.make_own_dir()
         tip, commit, pieces = Tip(), None, list[Piece]()
         while tip.size < records:
-            first, raws, entries = tip.size, list[bytes](), list[bytes]()
-            for number in range(first, min(first + per_commit, records)):
-                entries.append(signed(next(bodies), number))
-                raw, tip = tip.place(entries[-1], START + timedelta(seconds=number))
-                raws.append(raw)
-            pieces.append(Piece(first, tuple(entries), tuple(raws), tip))
+            placed = list[Record]()
+            for number in range(tip.size, min(tip.size + per_commit, records)):
+                entry = signed(next(bodies), number)
+                record, tip = tip.placed(entry, START + timedelta(seconds=number))
+                placed.append(record)
+            pieces.append(Piece(tuple(placed), (), tip))
             if tip.size == records or len(pieces) * per_commit >= _PIECES * MAX_RECORDS_PER_COMMIT:
                 commit = write_commits(store, commit, pieces, committer, START)[-1].commit
                 pieces.clear()

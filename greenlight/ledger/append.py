@@ -14,7 +14,7 @@ A packet's own objects and its shelf come before any of this.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,7 +26,6 @@ from greenlight.ledger.read import Ledger, keep, read_ledger
 from greenlight.model.entry import decode_entry
 from greenlight.model.head import Head
 from greenlight.model.kinds import ClockCorrected
-from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState, Void
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_RECORDS_PER_COMMIT
@@ -34,7 +33,8 @@ from greenlight.primitives.merkle import EMPTY_ROOT, leaf_hash
 from greenlight.primitives.timestamp import format_micros
 from greenlight.store.durable import locked
 from greenlight.store.repository import Store
-from greenlight.verify.fold import fold
+from greenlight.verify.ahead import look
+from greenlight.verify.fold import Folding
 from greenlight.verify.ledger import Tip
 
 MAX_AHEAD = timedelta(seconds=300)  # clocks of one project that are kept differ by less
@@ -142,17 +142,22 @@ def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
         piece = _piece(tip, tuple(entries[at : at + MAX_RECORDS_PER_COMMIT]), now)
         pieces.append(piece)
         tip = piece.tip
-    state = fold(ledger.state, (decode_record(raw) for piece in pieces for raw in piece.records))
+    folding = Folding(ledger.state)
+    with nullcontext() if ledger.kept is None else ledger.kept.base.held():
+        for piece in pieces:
+            for record, seen in zip(piece.placed, piece.seen, strict=True):
+                folding.add(record, seen)
+    state = folding.state
     voids = tuple(state.voids.since(ledger.state.voids))
     return _Placed(tuple(entries), tuple(pieces), tip, state, voids)
 
 
 def _piece(tip: Tip, entries: tuple[bytes, ...], now: datetime) -> Piece:
-    first, records = tip.size, []
+    placed = []
     for entry in entries:
-        raw, tip = tip.place(entry, _ledger_time(tip, entry, now))
-        records.append(raw)
-    return Piece(first, entries, tuple(records), tip)
+        record, tip = tip.placed(entry, _ledger_time(tip, entry, now))
+        placed.append(record)
+    return Piece(tuple(placed), tuple([look(entry, {}) for entry in entries]), tip)
 
 
 def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:

@@ -12,8 +12,8 @@ import os
 import sqlite3
 import weakref
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +114,23 @@ class Base:
             except sqlite3.Error as error:
                 self._give_up(error)
         raise StoreError(Code.IO_FAILED, "the ledger's tables are damaged again and again")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Ask many questions in one transaction: to lock the file for each costs more than it.
+
+        Nobody else can add to the tables meanwhile, so it is for a short while.
+        """
+        connection = self.tables.connection
+        with suppress(sqlite3.Error):
+            connection = self._open()
+            connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("COMMIT")
 
     def distrust(self, reason: str) -> None:
         """Give the tables up, for what no checksum shows; the next question is put to new ones.

@@ -71,6 +71,7 @@ CREATE TABLE facts (
     checksum INTEGER NOT NULL,
     PRIMARY KEY (kind, key, record)
 ) WITHOUT ROWID;
+CREATE INDEX runs ON facts (record) WHERE kind = 'run';
 CREATE TABLE packets (
     record INTEGER PRIMARY KEY,
     packet TEXT NOT NULL,
@@ -441,6 +442,31 @@ def _each_packet(base: Base, state: str) -> Iterator[PacketState]:
     ):
         yield from map(packet_of, rows)
         first = _int(rows[-1][0]) + 1
+
+
+def late_packets(base: Base) -> Iterator[tuple[PacketState, str]]:
+    """Yield the packets, newest first, each with SEALED or CONFLICT."""
+    last = base.size
+    while rows := base.rows(
+        f"SELECT {PACKET_COLUMNS} FROM packets WHERE record < ? ORDER BY record DESC LIMIT ?",  # noqa: S608 - our own columns
+        last,
+        _PAGE,
+    ):
+        yield from ((packet_of(row), str(row[7])) for row in rows)
+        last = _int(rows[-1][0])
+
+
+def late_runs(base: Base) -> Iterator[RunState]:
+    """Yield the runs, newest first."""
+    last = base.size
+    while rows := base.rows(
+        f"SELECT {_FACT_COLUMNS} FROM facts WHERE kind = 'run' AND record < ?"  # noqa: S608 - our own columns
+        " ORDER BY record DESC LIMIT ?",
+        last,
+        _PAGE,
+    ):
+        yield from (_run(_int(record), str(value)) for _, _, record, value in rows)
+        last = _int(rows[-1][2])
 
 
 def _count_packets(base: Base, state: str) -> int:

@@ -87,10 +87,19 @@ def decode(data: bytes, *, max_bytes: int = MAX_RECORD_BYTES, tag: int | None = 
 
 def bytes_head(length: int) -> bytes:
     """Return the head of a byte string of so many bytes (RFC 8949 section 3)."""
-    if length < _ONE_BYTE:
-        return bytes((_BYTES << 5 | length,))
-    width = 1 if length < 1 << 8 else 2 if length < 1 << 16 else 4 if length < 1 << 32 else 8
-    return bytes((_BYTES << 5 | 23 + width.bit_length(),)) + length.to_bytes(width)
+    return _head(_BYTES, length)
+
+
+def integer(value: int) -> bytes:
+    """Return an integer from 0 to int64, as ``encode`` writes it."""
+    return _head(_UNSIGNED, value)
+
+
+def _head(kind: int, argument: int) -> bytes:
+    if argument < _ONE_BYTE:
+        return bytes((kind << 5 | argument,))
+    width = 1 if argument < 1 << 8 else 2 if argument < 1 << 16 else 4 if argument < 1 << 32 else 8
+    return bytes((kind << 5 | 23 + width.bit_length(),)) + argument.to_bytes(width)
 
 
 def _ordered(value: object, depth: int) -> object:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from greenlight.codes import Code
 from greenlight.model.finding import Finding
@@ -65,6 +65,11 @@ class Tip:
         """Return the record that puts ``entry`` next, and the tip after it."""
         raw = encode_record(self.size, self.links, time, entry)
         return raw, self.after(raw, time)
+
+    def placed(self, entry: bytes, time: datetime) -> tuple[Record, Tip]:
+        """Return the record that puts ``entry`` next, as it will be read, and the tip after it."""
+        raw, after = self.place(entry, time)
+        return Record(self.size, self.links, time.astimezone(UTC), entry, raw), after
 
     def after(self, raw: bytes, time: datetime | None) -> Tip:
         """Return the tip after a record with these bytes."""
