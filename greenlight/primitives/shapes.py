@@ -30,7 +30,7 @@ _LEAST: Final = {1: 24, 2: 1 << 8, 4: 1 << 16, 8: 1 << 32}  # RFC 8949 4.2.1: th
 MAX_LEARNED_BYTES: Final = 8192  # of an item: the entries of a run and a packet take 800
 MAX_SHAPES: Final = 1024  # then all are forgotten: a few KiB each
 _OF_ONE_LENGTH: Final = 4  # tried one after the other
-_HABIT: Final = 16  # times that a length is seen before a shape is learned, which takes 1 ms
+HABIT: Final = 16  # times that a length is seen before a shape is learned, which takes 1 ms
 _ASCII: Final = b"[\\x00-\\x7f]"
 NOTHING: Final = object()
 
@@ -186,7 +186,7 @@ class Shapes:
             self._known, self._seen, self._count = {}, {}, 0
         key = len(data), tag
         self._seen[key] = seen = self._seen.get(key, 0) + 1
-        if seen <= _HABIT:
+        if seen <= HABIT:
             return
         known = self._known.get(key, ())
         if len(known) < _OF_ONE_LENGTH:
