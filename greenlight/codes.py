@@ -212,6 +212,8 @@ class Code(Enum):
     OPERATION_FAILED = (_R, "the operation was authorised and tried, and it failed")
     OPERATION_NOT_AUTHORISED = (_R, "no receipt was spent for the operation")
     REVIEWER_IS_EXECUTOR = (_R, "whoever sealed a packet does not review it")
+    MILESTONE_EXISTS = (_R, "there is a tag of this name")
+    MILESTONE_NOT_INTACT = (_R, "a packet of the milestone is not INTACT")
     APPROVAL_REFUSED = (_R, "a packet that is not INTACT is not approved of")
     COUNTERSIGNED_BEFORE = (_R, "this reviewer has said what it thinks of the packet")
 

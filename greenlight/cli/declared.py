@@ -326,6 +326,13 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
             _option("--evidence", "FILE", "what was looked at: its digest is kept", kind="path"),
         ),
+        "milestone": (
+            _word("name", "NAME", "of the tag"),
+            _word("packets", "PACKET...", "its packets (default: all)", optional=True, repeat=True),
+            _option("--notes", "FILE", "the release notes", kind="path"),
+            _option("--artifact", "FILE", "repeatable: archived with it", kind="path", repeat=True),
+            _option("--commit", "REV", "what is tagged (default: HEAD)", default=""),
+        ),
         "trust add": (
             _word("key", "KEY.pub", "public key", kind="path"),
             _option(

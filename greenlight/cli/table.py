@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "tickets list": Command("tickets", "list_", "list what was reserved"),
     "blockers list": Command("blockers", "list_", "list what still blocks production"),
     "blockers resolve": Command("blockers", "resolve", "lift a blocker, and say why"),
+    "milestone": Command("milestone", "run", "make a signed tag with its proof pack"),
     "trust add": Command("trust", "add", "give a key roles in the next trust root"),
     "trust show": Command("trust", "show", "show the trust root in force"),
     "schema": Command("schema", "run", "list, print or apply the JSON Schemas"),

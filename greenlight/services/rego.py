@@ -22,6 +22,7 @@ from greenlight.primitives.text import escape
 QUERY: Final = "data.greenlight.allow"
 TIMEOUT: Final = 30.0  # seconds: a policy that takes longer decides nothing
 _MAX_OUTPUT: Final = MIB
+_UNDEFINED: Final = "undefined"  # what regopy prints where there is no answer
 
 
 def ask(policy: Path, module: bytes, facts: Mapping[str, object]) -> bool:
@@ -83,13 +84,13 @@ def _by_regopy(regopy: Any, policy: Path, module: bytes, facts: Mapping[str, obj
         interpreter.add_module("policy", module.decode("utf-8"))
         interpreter.set_input(facts)
         # Bound to a variable: regopy gives no value at all for a rule that is false.
-        said = str(interpreter.query(f"answer = {QUERY}"))
-        found: Any = json.loads(said)
+        said = str(interpreter.query(f"answer = {QUERY}")).strip()
+        found: Any = None if said == _UNDEFINED else json.loads(said)
     except Exception as error:
         raise _malformed(policy, str(error)) from error
-    rows = found.get("result", []) if isinstance(found, dict) else []
-    bound = [row.get("bindings", {}).get("answer") for row in rows if isinstance(row, dict)]
-    return bound == [True]
+    # One result is printed by itself; several, or none, are no answer.
+    bound = found.get("bindings") if isinstance(found, dict) else None
+    return isinstance(bound, dict) and bound.get("answer") is True
 
 
 def _is_true(found: Any) -> bool:
