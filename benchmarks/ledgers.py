@@ -17,7 +17,8 @@ from typing import Final
 from uuid import UUID
 
 from greenlight.ledger.commits import Committer, Piece, write_commits
-from greenlight.ledger.pin import DEFAULT_REF, Pin, write_pin
+from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
+from greenlight.ledger.read import read_ledger
 from greenlight.model.entry import Body, sign_entry
 from greenlight.model.grant import MAX_USES, Grant
 from greenlight.model.kinds import PacketSealed, RunOpened
@@ -25,7 +26,7 @@ from greenlight.model.record import Record
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives.ed25519 import SeedSigner
 from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
-from greenlight.store.repository import create_store
+from greenlight.store.repository import create_store, open_store
 from greenlight.verify.ledger import Tip
 
 OWNER, EXECUTOR = SeedSigner(b"\1" * 32), SeedSigner(b"\2" * 32)
@@ -39,13 +40,15 @@ _USES: Final = 10_000  # of each grant
 def cached(records: int, per_commit: int = MAX_RECORDS_PER_COMMIT) -> Path:
     """Return a store with a ledger of that many records, made once for each user of this machine.
 
-    Nobody may write in it: take ``copy``.
+    It was read once, so that what a reading keeps is there.  Nobody may write in it: take ``copy``.
     """
-    final = folder() / f"v1-{records}-{per_commit}.git"
+    final = folder() / f"v2-{records}-{per_commit}.git"
     if not final.exists():
         making = folder() / f"making-{os.getpid()}.git"
         shutil.rmtree(making, ignore_errors=True)
         make_ledger(making, records, per_commit)
+        with open_store(making, making) as store:
+            read_ledger(store, DEFAULT_REF, pin=read_pin(store)).require()
         making.rename(final)
     return final
 

@@ -39,6 +39,7 @@ PACKET_COLUMNS: Final = (
 )
 _FACT_COLUMNS: Final = "kind, key, record, value, checksum"
 _PLACE_COLUMNS: Final = "first, ledger_commit, head, frontier, ids, checksum"
+_REMEMBERED: Final = 64  # facts that were looked up: a grant is asked for by each of its runs
 _PAGE: Final = 64  # rows at a time, so that no writer waits for a reader that takes long
 
 SCHEMA: Final = """
@@ -213,11 +214,14 @@ class _Facts(Generic[Key, Value]):
         self._spell = spell
         self._unspell = unspell
         self._read = read
+        self._found: dict[str, Value] = {}
 
     def find(self, key: Key) -> Value | None:
         spelled = self._spell(key)
         if self._base.lacks(self._kind, spelled):
             return None
+        if spelled in self._found:
+            return self._found[spelled]
         rows = self._base.rows(
             f"SELECT {_FACT_COLUMNS} FROM facts WHERE kind = ? AND key = ? AND record < ?"  # noqa: S608 - our own columns
             " ORDER BY record DESC LIMIT 1",
@@ -226,7 +230,10 @@ class _Facts(Generic[Key, Value]):
             self._base.size,
         )
         for _, _, record, value in rows:
-            return self._read(_int(record), str(value))
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[spelled] = found = self._read(_int(record), str(value))
+            return found
         return None
 
     def pairs(self) -> Iterator[tuple[Key, Value]]:

@@ -240,6 +240,9 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             StoreError: STORE_DAMAGED: missing, unreadable, or of another kind;
                 LIMIT_EXCEEDED: larger than ``max_bytes``, or than its kind may be; IO_FAILED.
         """
+        quick = self._packs.quick(kind, oid, max_bytes)
+        if quick is not None:
+            return quick
         found, body = self.read(oid, max_bytes=max_bytes)
         if found != kind:
             raise StoreError(Code.STORE_DAMAGED, f"object {oid} is a {found}, not a {kind}")

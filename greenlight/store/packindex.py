@@ -45,6 +45,7 @@ _FIRST_INFLATED = 4 * _FIRST_BYTES  # tried at once: text shrinks to a fourth
 _PIECE_BYTES = 256 * 1024  # of a large object, inflated at a time
 _SEARCHED = 256  # names: fewer are looked through faster than they are halved
 _WINDOW_BYTES = 256 * 1024  # read at once of a pack that is read from one object to the next
+_NEAR_BYTES = 4 * _WINDOW_BYTES  # what is asked for from farther away, comes alone
 _MAX_SHIFT = 63  # of a size; what declares more is no object of this world
 
 
@@ -313,12 +314,16 @@ class Pack:
         """Return some bytes from a place on, out of a window that is read at once."""
         at = offset - self._window_at
         if not 0 <= at <= len(self._window) - _FIRST_BYTES:
+            near = abs(at) < _NEAR_BYTES
+            first, size = offset, _WINDOW_BYTES if near else _FIRST_BYTES
+            if near and at < 0:  # from the end back, as commits lead to their parents
+                first = max(offset + _FIRST_BYTES - _WINDOW_BYTES, PACK_HEADER_BYTES)
             with wrapped_but_missing(f"read {self.path}"):
                 end = self._end()
                 if not PACK_HEADER_BYTES <= offset < end:
                     return b""
-                self._window = os.pread(self._fd, min(_WINDOW_BYTES, end - offset), offset)
-            self._window_at, at = offset, 0
+                self._window = os.pread(self._fd, min(size, end - first), first)
+            self._window_at, at = first, offset - first
         return self._window[at : at + _FIRST_BYTES]
 
     def _end(self) -> int:

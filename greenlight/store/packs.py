@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.store.durable import wrapped
-from greenlight.store.gitobjects import require_hash, require_size
+from greenlight.store.gitobjects import OID_DIGITS, require_hash, require_size
 from greenlight.store.multipack import NAME, MultiPack, read_multipack
 from greenlight.store.packindex import KINDS, Pack
 
@@ -141,6 +141,20 @@ class Packs(AbstractContextManager["Packs"]):
                 continue
             body, offset = found
             yield oid, body
+
+    def quick(self, kind: str, oid: str, max_bytes: int) -> bytes | None:
+        """Return the body of a small object that the pack that served last has, verified.
+
+        None says nothing: whoever reads looks everywhere, and says what is wrong.
+        """
+        if len(oid) != OID_DIGITS[self._format]:
+            return None
+        try:
+            place = self._quick_place(oid)
+            found = None if place is None else place[0].read_at(oid, kind, place[1], max_bytes)
+        except (FileNotFoundError, StoreError, ValueError):  # no hex digits
+            return None
+        return None if found is None else found[0]
 
     def _quick_place(self, oid: str) -> tuple[Pack, int] | None:
         """Return where an object stands, by the index that served last."""
