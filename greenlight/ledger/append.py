@@ -13,7 +13,7 @@ A packet's own objects and its shelf come before any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from greenlight.errors import ConflictError, MalformedError, RefusedError, Store
 from greenlight.ledger.commits import Committer, Piece, write_commits
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
 from greenlight.ledger.read import Ledger, keep, read_ledger
+from greenlight.ledger.tables import look_up
 from greenlight.model.entry import decode_entry
 from greenlight.model.head import Head
 from greenlight.model.kinds import ClockCorrected
@@ -38,6 +39,7 @@ from greenlight.verify.fold import Folding
 from greenlight.verify.ledger import Tip
 
 MAX_AHEAD = timedelta(seconds=300)  # clocks of one project that are kept differ by less
+_MANY = 16  # entries, whose claims are looked up at once
 MAX_TRIES = 1000  # lost races; each means that another writer got through
 AUTHOR = "greenlight <greenlight@localhost>"
 
@@ -144,12 +146,24 @@ def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
         tip = piece.tip
     folding = Folding(ledger.state)
     with nullcontext() if ledger.kept is None else ledger.kept.base.held():
+        if ledger.kept is not None and len(entries) > _MANY:
+            look_up(ledger.kept.base, _keys(pieces))
         for piece in pieces:
             for record, seen in zip(piece.placed, piece.seen, strict=True):
                 folding.add(record, seen)
     state = folding.state
     voids = tuple(state.voids.since(ledger.state.voids))
     return _Placed(tuple(entries), tuple(pieces), tip, state, voids)
+
+
+def _keys(pieces: Iterable[Piece]) -> Iterator[tuple[str, str]]:
+    """Yield what the fold will ask for: that it is not there yet, nearly always."""
+    for piece in pieces:
+        for seen in piece.seen:
+            if seen.entry is not None:
+                yield "uuid", f"{seen.entry.issuer} {seen.entry.uuid}"
+                yield from (("claim", claim) for claim in seen.entry.claims)
+                yield "tree", seen.entry.subject
 
 
 def _piece(tip: Tip, entries: tuple[bytes, ...], now: datetime) -> Piece:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -86,10 +86,17 @@ class Base:
         self.size = size
         self._again = again
         self._sieve = sieve
+        self._absent: set[tuple[str, str]] = set()
 
     def lacks(self, kind: str, key: str) -> bool:
         """Report whether there is surely no such row, without a look at the tables."""
-        return self._sieve is not None and self._sieve.lacks(kind, key)
+        if self._sieve is not None and self._sieve.lacks(kind, key):
+            return True
+        return (kind, key) in self._absent
+
+    def note_absent(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Remember what was looked for in vain: at this size there is no such row, ever."""
+        self._absent = set(keys)
 
     def rows(self, query: str, *values: object) -> list[Row]:
         """Return the rows that a query gives, without their checksums, which stand last.
@@ -101,6 +108,15 @@ class Base:
         for _ in range(2):
             try:
                 return [_checked(row) for row in self._open().execute(query, values)]
+            except sqlite3.Error as error:
+                self._give_up(error)
+        raise StoreError(Code.IO_FAILED, "the ledger's tables are damaged again and again")
+
+    def pairs(self, query: str, *values: object) -> list[tuple[str, str]]:
+        """Return pairs of texts that a query gives, which have no checksum."""
+        for _ in range(2):
+            try:
+                return [(str(one), str(two)) for one, two in self._open().execute(query, values)]
             except sqlite3.Error as error:
                 self._give_up(error)
         raise StoreError(Code.IO_FAILED, "the ledger's tables are damaged again and again")

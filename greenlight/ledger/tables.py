@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -39,6 +39,7 @@ PACKET_COLUMNS: Final = (
 )
 _FACT_COLUMNS: Final = "kind, key, record, value, checksum"
 _PLACE_COLUMNS: Final = "first, ledger_commit, head, frontier, ids, checksum"
+_ASKED: Final = 128  # keys in one question: SQLite before 3.32 takes 999 values
 _REMEMBERED: Final = 64  # facts that were looked up: a grant is asked for by each of its runs
 _PAGE: Final = 64  # rows at a time, so that no writer waits for a reader that takes long
 
@@ -411,6 +412,35 @@ class _Conflicts:
         return _count_packets(self._base, CONFLICT)
 
 
+def look_up(base: Base, keys: Iterable[tuple[str, str]]) -> None:
+    """Look up many keys at once, so that those that are new are not asked for one by one.
+
+    Args:
+        base: The tables.
+        keys: Each a kind of fact and its key as it is spelled, or ``tree`` and a packet's tree.
+    """
+    wanted = set(keys)
+    facts = [pair for pair in wanted if pair[0] != "tree"]
+    for at in range(0, len(facts), _ASKED):
+        some = facts[at : at + _ASKED]
+        found = base.pairs(
+            f"WITH wanted (kind, key) AS (VALUES {', '.join(['(?, ?)'] * len(some))})"  # noqa: S608 - marks alone
+            " SELECT kind, key FROM wanted CROSS JOIN facts USING (kind, key)",
+            *(text for pair in some for text in pair),
+        )
+        wanted.difference_update(found)
+    trees = [tree for kind, tree in wanted if kind == "tree"]
+    for at in range(0, len(trees), _ASKED):
+        some_trees = trees[at : at + _ASKED]
+        found = base.pairs(
+            f"WITH wanted (tree) AS (VALUES {', '.join(['(?)'] * len(some_trees))})"  # noqa: S608 - marks alone
+            " SELECT 'tree', tree FROM wanted CROSS JOIN packets USING (tree)",
+            *some_trees,
+        )
+        wanted.difference_update(found)
+    base.note_absent(wanted)
+
+
 def packets_where(base: Base, where: str, *values: object) -> list[Row]:
     """Return rows of packets, by record; ``where`` is our own, and its values are not."""
     # The plus sign keeps SQLite from going through all packets, since they are in this order.
@@ -467,8 +497,9 @@ def late_runs(base: Base) -> Iterator[RunState]:
     """Yield the runs, newest first."""
     last = base.size
     while rows := base.rows(
-        f"SELECT {_FACT_COLUMNS} FROM facts WHERE kind = 'run' AND record < ?"  # noqa: S608 - our own columns
-        " ORDER BY record DESC LIMIT ?",
+        # Left to itself, SQLite goes through all runs and sorts them.
+        f"SELECT {_FACT_COLUMNS} FROM facts INDEXED BY runs"  # noqa: S608 - our own columns
+        " WHERE kind = 'run' AND record < ? ORDER BY record DESC LIMIT ?",
         last,
         _PAGE,
     ):
