@@ -22,7 +22,6 @@ from greenlight.ledger.read import read_ledger
 from greenlight.model.entry import Body, sign_entry
 from greenlight.model.grant import MAX_USES, Grant
 from greenlight.model.kinds import PacketSealed, RunOpened
-from greenlight.model.record import Record
 from greenlight.model.trust import KeyRoles, Role, TrustRoot
 from greenlight.primitives.ed25519 import SeedSigner
 from greenlight.primitives.limits import MAX_RECORDS_PER_COMMIT
@@ -80,12 +79,10 @@ def make_ledger(path: Path, records: int, per_commit: int = MAX_RECORDS_PER_COMM
         store.make_own_dir()
         tip, commit, pieces = Tip(), None, list[Piece]()
         while tip.size < records:
-            placed = list[Record]()
-            for number in range(tip.size, min(tip.size + per_commit, records)):
-                entry = signed(next(bodies), number)
-                record, tip = tip.placed(entry, START + timedelta(seconds=number))
-                placed.append(record)
-            pieces.append(Piece(tuple(placed), (), tip))
+            numbers = range(tip.size, min(tip.size + per_commit, records))
+            entries = [signed(next(bodies), number) for number in numbers]
+            placed, tip = tip.follow(entries, _a_second_later)
+            pieces.append(Piece(placed, (), tip))
             if tip.size == records or len(pieces) * per_commit >= _PIECES * MAX_RECORDS_PER_COMMIT:
                 commit = write_commits(store, commit, pieces, committer, START)[-1].commit
                 pieces.clear()
@@ -93,6 +90,10 @@ def make_ledger(path: Path, records: int, per_commit: int = MAX_RECORDS_PER_COMM
         store.objects.release()
         store.refs.swap(DEFAULT_REF, old=None, new=commit)
         write_pin(store, Pin(DEFAULT_REF, tip.head))
+
+
+def _a_second_later(_entry: bytes, last: datetime | None) -> datetime:
+    return START if last is None else last + timedelta(seconds=1)
 
 
 def signed(body: Body, number: int) -> bytes:

@@ -167,26 +167,23 @@ def _keys(pieces: Iterable[Piece]) -> Iterator[tuple[str, str]]:
 
 
 def _piece(tip: Tip, entries: tuple[bytes, ...], now: datetime) -> Piece:
-    placed = []
-    for entry in entries:
-        record, tip = tip.placed(entry, _ledger_time(tip, entry, now))
-        placed.append(record)
-    return Piece(tuple(placed), tuple([look(entry, {}) for entry in entries]), tip)
+    records, tip = tip.follow(entries, lambda entry, last: _ledger_time(last, entry, now))
+    return Piece(records, tuple([look(entry, {}) for entry in entries]), tip)
 
 
-def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:
+def _ledger_time(last: datetime | None, entry: bytes, now: datetime) -> datetime:
     correction = _correction(entry)
     if correction is not None:
         return correction
-    if tip.time is None or tip.time <= now:
+    if last is None or last <= now:
         return now
-    if tip.time - now > MAX_AHEAD:
+    if last - now > MAX_AHEAD:
         raise RefusedError(
             Code.CLOCK_AHEAD,
-            f"the ledger's time is {format_micros(tip.time)}, this clock says {format_micros(now)}",
+            f"the ledger's time is {format_micros(last)}, this clock says {format_micros(now)}",
             hint="if this clock is right, an owner corrects the ledger's: greenlight clock correct",
         )
-    return tip.time
+    return last
 
 
 def _correction(entry: bytes) -> datetime | None:

@@ -17,7 +17,7 @@ stands in the state that comes back (``verify.fold``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -66,10 +66,25 @@ class Tip:
         raw = encode_record(self.size, self.links, time, entry)
         return raw, self.after(raw, time)
 
-    def placed(self, entry: bytes, time: datetime) -> tuple[Record, Tip]:
-        """Return the record that puts ``entry`` next, as it will be read, and the tip after it."""
-        raw, after = self.place(entry, time)
-        return Record(self.size, self.links, time.astimezone(UTC), entry, raw), after
+    def follow(
+        self, entries: Iterable[bytes], time_of: Callable[[bytes, datetime | None], datetime]
+    ) -> tuple[tuple[Record, ...], Tip]:
+        """Return the records that put ``entries`` next, as they will be read, and the tip then.
+
+        Args:
+            entries: In order.
+            time_of: Returns ledger time of an entry, given that of the record before it.
+        """
+        records, leaves = [], []
+        origin, links, time = self.origin, self.links, self.time
+        for index, entry in enumerate(entries, self.size):
+            time = time_of(entry, time).astimezone(UTC)
+            raw = encode_record(index, links, time, entry)
+            records.append(Record(index, links, time, entry, raw))
+            leaves.append(leaf_hash(raw))
+            links = Links.of(raw)
+            origin = origin or origin_of(raw)
+        return tuple(records), Tip(origin, self.frontier.followed_by(leaves), links, time)
 
     def after(self, raw: bytes, time: datetime | None) -> Tip:
         """Return the tip after a record with these bytes."""
