@@ -113,6 +113,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
         "init": (
             _option("--trust", "DIGEST", "pin the ledger that begins with this trust root"),
             _option("--ledger-ref", "REF", "ref of the ledger (default: refs/greenlight/ledger)"),
+            _option("--remote", "NAME", "let the ledger of this git remote count"),
         ),
         "keys new": (
             _word(
@@ -210,6 +211,8 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
             _flag("--dry-run", "only show what would go, and what stays"),
         ),
+        "push": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
+        "fetch": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
         "grant issue": (
             _word("key", "KEY.pub", "public key of who may run", kind="path"),
             _option("--lane", "SLUG", "the lane (default: every lane)", default="*"),

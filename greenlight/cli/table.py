@@ -39,6 +39,8 @@ COMMANDS: Final = {
     "checkout": Command("checkout", "run", "take a packet out as plain files"),
     "maintain": Command("maintain", "run", "pack what is loose, and join packs"),
     "purge": Command("purge", "run", "let a packet's bytes go, and keep that it was"),
+    "push": Command("remotes", "push", "have a remote take what was made here"),
+    "fetch": Command("remotes", "fetch", "get what a remote has, if it is to be believed"),
     "grant issue": Command("grant", "issue", "let a key run lanes"),
     "grant show": Command("grant", "show", "list the grants"),
     "grant revoke": Command("grant", "revoke", "take a grant back"),

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from greenlight.codes import Code
 from greenlight.ledger.base import Base, Row, checksum
 from greenlight.ledger.places import Place
+from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
@@ -296,6 +297,8 @@ def _pair(key: str) -> tuple[str, str]:
 
 
 _SAID: Final = (
+    _Said("checkpoints", CheckpointSigned.from_body, str, int),
+    _Said("lost_runs", RunOpened.from_body, str, str),
     _Said("grants_revoked", GrantRevoked.from_body, str, str),
     _Said("receipts", AuthorisationReceipt.from_body, str, str),
     _Said("spends", ReceiptSpent.from_body, str, str),

@@ -15,7 +15,7 @@ from greenlight.ledger.shelves import find_each
 from greenlight.ledger.tables import SEALED
 from greenlight.model.entry import decode_entry
 from greenlight.model.record import decode_record
-from greenlight.model.state import LedgerState, PacketState, RunState
+from greenlight.model.state import PacketState, RunState
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of, shelved_packets
@@ -49,7 +49,7 @@ class LogLine:
         lane: Slug.
         mode: As opened or sealed.
         status: As sealed; empty for a run without a packet.
-        state: SEALED, WITHHELD, CONFLICT or ABANDONED.
+        state: SEALED, ADMITTED, WITHHELD, CONFLICT or ABANDONED.
         here: Whether the packet's bytes are on a shelf here.
     """
 
@@ -158,7 +158,7 @@ def _lines(store: Store, ledger: Ledger, most: int) -> list[LogLine]:
     runs = takewhile(lambda run: run.index > first, newest_runs(ledger))
     state = ledger.state
     here = _here(store, [packet.sealed.packet_tree for packet, _ in packets], ledger.head.size)
-    lines = [_packet(packet, _state_of(packet, word, state), here) for packet, word in packets]
+    lines = [_packet(packet, _state_of(packet, word, ledger), here) for packet, word in packets]
     abandoned = (run for run in runs if run.opened.packet not in state.packets)
     lines += [_abandoned(run) for run in islice(abandoned, most)]
     lines.sort(key=lambda line: line.index, reverse=True)
@@ -173,9 +173,11 @@ def _here(store: Store, trees: list[str], size: int) -> set[str]:
     return {entry.packet_tree for each in found for entry in each.entries}
 
 
-def _state_of(packet: PacketState, word: str, state: LedgerState) -> str:
-    withheld = word == SEALED and packet.sealed.packet_tree in state.purged
-    return "WITHHELD" if withheld else word
+def _state_of(packet: PacketState, word: str, ledger: Ledger) -> str:
+    if word != SEALED:
+        return word
+    purged = packet.sealed.packet_tree in ledger.state.purged
+    return "WITHHELD" if purged else ledger.standing_of(packet.index)
 
 
 def _packet(packet: PacketState, state: str, here: set[str]) -> LogLine:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
@@ -13,7 +14,7 @@ from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, Re
 from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
 from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import Role, TrustRoot
-from greenlight.verify.rules import grants, receipts, reviewed, runs, tickets, trust
+from greenlight.verify.rules import checkpoints, grants, receipts, reviewed, runs, tickets, trust
 from greenlight.verify.rules.placing import Placing
 
 
@@ -55,6 +56,7 @@ RULES: Final[Mapping[str, Rule]] = {
         (OperationRecorded, (_EXECUTOR,), receipts.operation_recorded),
         (TicketsReserved, (_EXECUTOR, _OPERATOR, _OWNER), tickets.tickets_reserved),
         (TicketsFolded, (_OWNER,), tickets.tickets_folded),
+        (CheckpointSigned, (Role.LOG,), checkpoints.checkpoint_signed),
         (ClockCorrected, (_OWNER,), runs.clock_corrected),
     )
 }
