@@ -46,7 +46,8 @@ _MEANINGS: Final = {
     Exit.REJECTED: "evidence was read and does not hold, or nobody trusted vouches for it: "
     "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean; "
     "of `ledger verify`: fewer entries than were asked for (004)",
-    Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004)",
+    Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); kept for the "
+    "audit's warnings and `platform check` (000) too, which do not exist yet",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",
@@ -57,7 +58,6 @@ _MEANINGS: Final = {
 
 # Numbers of the source documents, each the property of a later command.
 RESERVED: Final[dict[int, str]] = {
-    2: "also: warnings of the audit, and `platform check` (000)",
     5: "the audit's branch-protection check (000)",
     6: "the audit's baseline checks (000)",
     24: "a policy violation, and the structure lock (004)",
