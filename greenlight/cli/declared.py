@@ -123,6 +123,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 "--passphrase",
                 "protect it: asked for on the terminal, or $GREENLIGHT_PASSPHRASE_FILE",
             ),
+            _flag("--hybrid", "a post-quantum half too (ML-DSA-44): FILE.mldsa44 beside it"),
         ),
         "keys show": (
             _word(
