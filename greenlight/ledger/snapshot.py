@@ -43,7 +43,7 @@ from greenlight.store.durable import locked, sync_directory, sync_file, unique_n
 from greenlight.store.repository import Store
 from greenlight.verify.ledger import Tip
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 _BOUND_COLUMNS: Final = 10
 _CHUNK: Final = 512  # places written at a time
 

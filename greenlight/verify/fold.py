@@ -92,15 +92,21 @@ class Folding:
 
     def _require_actor(self, record: Record, entry: Entry, rule: Rule) -> KeyRoles:
         public, held = self._keys.get(entry.issuer, (None, None))
+        trust = self.state.trust
         if public is None or held is None:
-            raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is not in the trust root")
+            gone = trust is not None and trust.revocation(entry.issuer) is not None
+            code, why = (
+                (Code.KEY_REVOKED, "was revoked")
+                if gone
+                else (Code.TRUST_REFUSED, "is not in the trust root")
+            )
+            raise VoidError(code, f"{entry.issuer} {why}")
         cose.require_signed(entry.signed, key=public, payload=None)
         if not set(rule.roles).intersection(held.roles):
             wanted = " or ".join(role.value for role in rule.roles)
             raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is no {wanted}")
-        trust = self.state.trust
         if trust is not None and trust.is_expired(record.time) and entry.kind != TrustRoot.KIND:
-            raise VoidError(Code.TRUST_REFUSED, f"the trust root expired at {trust.expires}")
+            raise VoidError(Code.TRUST_EXPIRED, f"the trust root expired at {trust.expires}")
         return held
 
     def _trust(self, trust: TrustRoot) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
@@ -13,7 +14,7 @@ from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, Re
 from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
 from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import Role, TrustRoot
-from greenlight.verify.rules import grants, receipts, reviewed, runs, tickets, trust
+from greenlight.verify.rules import doubled, grants, receipts, reviewed, runs, tickets, trust
 from greenlight.verify.rules.placing import Placing
 
 
@@ -47,6 +48,7 @@ RULES: Final[Mapping[str, Rule]] = {
         (GrantRevoked, (_OWNER,), grants.grant_revoked),
         (RunOpened, (_EXECUTOR,), runs.run_opened),
         (PacketSealed, (_EXECUTOR,), runs.packet_sealed),
+        (SealDoubled, (_EXECUTOR,), doubled.seal_doubled),
         (PacketPurged, (_OWNER,), runs.packet_purged),
         (PacketCountersigned, (_REVIEWER,), reviewed.packet_countersigned),
         (BlockerResolved, (_OWNER, _OPERATOR), reviewed.blocker_resolved),
