@@ -132,9 +132,9 @@ def _missing(require: Requirements, facts: Facts) -> Iterator[str]:
         yield f"the packet's status is {facts.status or 'unknown'}, not {wanted}"
     if require.countersignatures:
         approved = {each.reviewer for each in facts.reviews if each.verdict == APPROVED}
-        wanted = max(require.countersignatures, facts.reviewers)
-        if len(approved) < wanted:
-            yield f"{len(approved)} of {wanted} reviewers approved"
+        least = max(require.countersignatures, facts.reviewers)
+        if len(approved) < least:
+            yield f"{len(approved)} of {least} reviewers approved"
         if any(each.verdict == REJECTED for each in facts.reviews):
             yield "a reviewer rejected the packet"
     if require.replayed and not any(
