@@ -113,6 +113,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
         "init": (
             _option("--trust", "DIGEST", "pin the ledger that begins with this trust root"),
             _option("--ledger-ref", "REF", "ref of the ledger (default: refs/greenlight/ledger)"),
+            _option("--remote", "NAME", "let the ledger of this git remote count"),
         ),
         "keys new": (
             _word(
@@ -211,6 +212,8 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
             _flag("--dry-run", "only show what would go, and what stays"),
         ),
+        "push": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
+        "fetch": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
         "grant issue": (
             _word("key", "KEY.pub", "public key of who may run", kind="path"),
             _option("--lane", "SLUG", "the lane (default: every lane)", default="*"),
@@ -326,6 +329,13 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _word("blocker", "ID", "the blocker"),
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
             _option("--evidence", "FILE", "what was looked at: its digest is kept", kind="path"),
+        ),
+        "milestone": (
+            _word("name", "NAME", "of the tag"),
+            _word("packets", "PACKET...", "its packets (default: all)", optional=True, repeat=True),
+            _option("--notes", "FILE", "the release notes", kind="path"),
+            _option("--artifact", "FILE", "repeatable: archived with it", kind="path", repeat=True),
+            _option("--commit", "REV", "what is tagged (default: HEAD)", default=""),
         ),
         "trust add": (
             _word("key", "KEY.pub", "public key", kind="path"),

@@ -22,6 +22,7 @@ from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, RefusedError, StoreError
 from greenlight.ledger.commits import Committer, Piece, write_commits
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
+from greenlight.ledger.places import Place
 from greenlight.ledger.read import Ledger, keep, read_ledger
 from greenlight.model.entry import decode_entry
 from greenlight.model.head import Head
@@ -62,8 +63,16 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
-    """Entries behind a tip, before anything is written."""
+class Placed:
+    """Entries behind a tip, before anything is written.
+
+    Attributes:
+        entries: What is placed.
+        pieces: As they go into commits.
+        tip: The end of the ledger with them.
+        state: Its fold.
+        voids: Those without effect.
+    """
 
     entries: tuple[bytes, ...]
     pieces: tuple[Piece, ...]
@@ -117,10 +126,10 @@ def append(  # noqa: PLR0913 - the outside world of one act
                     hint="ask its owner for the digest, then: greenlight init --trust DIGEST",
                 )
             now = clock()
-            placed = None if entries is None else _place(ledger, entries, now)
-            if placed is None or _refusals(placed):
-                placed = _place(ledger, tuple(decide(ledger.state, now)), now)
-                _require_effect(placed)
+            placed = None if entries is None else place(ledger, entries, now)
+            if placed is None or refusals(placed):
+                placed = place(ledger, tuple(decide(ledger.state, now)), now)
+                require_effect(placed)
             entries = placed.entries
             try:
                 return _write(store, ledger, placed, committer, now)
@@ -129,8 +138,12 @@ def append(  # noqa: PLR0913 - the outside world of one act
     raise StoreError(Code.STORE_BUSY, f"the ledger was moved by others {MAX_TRIES} times")
 
 
-def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
-    """Put entries behind the ledger's tip and fold them in; nothing is written."""
+def place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> Placed:
+    """Put entries behind the ledger's tip and fold them in; nothing is written.
+
+    Raises:
+        RefusedError: CLOCK_AHEAD; USAGE: none, or too many.
+    """
     if not 0 < len(entries) <= MAX_ENTRIES_PER_APPEND:
         raise RefusedError(Code.USAGE, f"{len(entries)} entries cannot be appended at once")
     tip, pieces = ledger.tip, []
@@ -140,7 +153,7 @@ def _place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> _Placed:
         tip = piece.tip
     state = fold(ledger.state, (decode_record(raw) for piece in pieces for raw in piece.records))
     voids = tuple(state.voids.since(ledger.state.voids))
-    return _Placed(tuple(entries), tuple(pieces), tip, state, voids)
+    return Placed(tuple(entries), tuple(pieces), tip, state, voids)
 
 
 def _piece(tip: Tip, entries: tuple[bytes, ...], now: datetime) -> Piece:
@@ -178,18 +191,28 @@ def _correction(entry: bytes) -> datetime | None:
         return None  # void, and refused for it
 
 
-def _refusals(placed: _Placed) -> list[Void]:
+def refusals(placed: Placed, first: int = 0) -> list[Void]:
+    """Return the entries from record ``first`` on for which an append is refused."""
     # A packet whose claim was taken is evidence nonetheless: admitted as a CONFLICT.
-    return [void for void in placed.voids if void.code is not Code.PACKET_CONFLICT]
+    return [
+        void
+        for void in placed.voids
+        if void.code is not Code.PACKET_CONFLICT and void.index >= first
+    ]
 
 
-def _require_effect(placed: _Placed) -> None:
-    for void in _refusals(placed):
+def require_effect(placed: Placed, first: int = 0) -> None:
+    """Refuse entries that would be void.
+
+    Raises:
+        RefusedError: With the code that says why.
+    """
+    for void in refusals(placed, first):
         raise RefusedError(void.code, f"{void.kind or 'an entry'} would be void: {void.reason}")
 
 
 def _write(
-    store: Store, ledger: Ledger, placed: _Placed, committer: Committer, now: datetime
+    store: Store, ledger: Ledger, placed: Placed, committer: Committer, now: datetime
 ) -> Appended:
     """Write the commits and move the ref.
 
@@ -201,6 +224,17 @@ def _write(
     if ledger.commit is None:
         # Before the ref: a ledger without a pin would be anybody's.
         write_pin(store, Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT)))
+    return Appended(
+        tuple(range(ledger.tip.size, placed.tip.size)), write_placed(store, ledger, placed, places)
+    )
+
+
+def write_placed(store: Store, ledger: Ledger, placed: Placed, places: Sequence[Place]) -> Ledger:
+    """Move the ledger's ref to commits that were written and flushed; return it with them.
+
+    Raises:
+        ConflictError: Others were faster.
+    """
     store.refs.swap(ledger.ref, old=ledger.commit, new=places[-1].commit)
     # The append is durable.  What follows proves nothing, so it must not make it look failed.
     new = replace(
@@ -214,4 +248,4 @@ def _write(
         store.objects.release()
         remember(store, ledger.ref, placed.tip.head)
     keep(ledger, new, store)
-    return Appended(tuple(range(ledger.tip.size, placed.tip.size)), new)
+    return new

@@ -40,6 +40,7 @@ class Ledger:
         state: The fold of its records.
         tip: Where the next record goes.
         kept: What it stands on: an earlier part of it, in tables; None in memory alone.
+        shared: Whether it is that of a remote, whose ledger counts.
     """
 
     ref: str
@@ -49,6 +50,11 @@ class Ledger:
     state: LedgerState = field(default_factory=LedgerState)
     tip: Tip = field(default_factory=Tip)
     kept: Kept | None = field(default=None, compare=False, repr=False)
+    shared: bool = field(default=False, compare=False)
+
+    def standing_of(self, index: int) -> str:
+        """Say what an entry is: ADMITTED where the remote whose ledger counts has taken it."""
+        return "ADMITTED" if self.shared and index < self.tip.size else "SEALED"
 
     @property
     def head(self) -> Head:
@@ -99,6 +105,32 @@ def read_ledger(
             if places is not None:
                 return _read_on(store, known, commit, places, check_against)
         return _read_all(store, ref, commit, check_against)
+    except OddCommitError as error:
+        return Ledger(ref, commit, findings=(error.finding,))
+
+
+def read_at(
+    store: Store, ref: str, commit: str, *, pin: Pin | None, base: Ledger | None
+) -> Ledger | None:
+    """Read the ledger that ends at ``commit``, whatever its ref leads to; nothing is kept of it.
+
+    Args:
+        store: Where it lies.
+        ref: The ref that it is to be the ledger of.
+        commit: Its last commit.
+        pin: What is pinned here.
+        base: An earlier part of it, unbroken; None to read all of it.
+
+    Returns:
+        None where it does not go on from ``base``.
+    """
+    seen = None if pin is None else pin.head
+    against = _Against(pin, seen if seen is not None and seen.size > 0 else None)
+    try:
+        if base is None or base.commit is None:
+            return _read_all(store, ref, commit, against)
+        places = walk_since(store, commit, base.commit, base.tip.size)
+        return None if places is None else _read_on(store, base, commit, places, against)
     except OddCommitError as error:
         return Ledger(ref, commit, findings=(error.finding,))
 

@@ -181,6 +181,7 @@ class LedgerState:
         uuids: Index of its record, by actor and UUID of every signed entry.
         voids: Entries without effect, in order; conflicts among them.
         corrections: Indexes at which an owner corrected the clock, each by itself.
+        lost_runs: Runs whose opening lost a claim to another, by run; their packets are CONFLICT.
         grants_revoked: By grant.
         receipts: Authorisation receipts, by id; spent ones too.
         spends: What was spent, by receipt.
@@ -210,6 +211,7 @@ class LedgerState:
     uuids: Layered[tuple[str, str], int] = field(default_factory=Layered)
     voids: Grown[Void] = field(default_factory=Grown)
     corrections: Layered[int, int] = field(default_factory=Layered)
+    lost_runs: Layered[str, Said[RunOpened]] = field(default_factory=Layered)
     grants_revoked: Layered[str, Said[GrantRevoked]] = field(default_factory=Layered)
     receipts: Layered[str, Said[AuthorisationReceipt]] = field(default_factory=Layered)
     spends: Layered[str, Said[ReceiptSpent]] = field(default_factory=Layered)

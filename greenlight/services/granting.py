@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError
-from greenlight.ledger.append import append
+from greenlight.ledger.admit import append
 from greenlight.ledger.read import Ledger
 from greenlight.model.entry import sign_entry
 from greenlight.model.grant import Grant, GrantRevoked

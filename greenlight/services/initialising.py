@@ -14,12 +14,14 @@ from pathlib import Path
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError, StoreError
+from greenlight.ledger.incoming import follow
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
 from greenlight.ledger.read import read_ledger
 from greenlight.model.trust import Role
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services.founding import found_ledger
+from greenlight.store.gitremote import SECONDS, GitRemote, configure
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store, create_store, open_store
 
@@ -53,13 +55,14 @@ class Initialised:
         }
 
 
-def init_store(
+def init_store(  # noqa: PLR0913 - what a ledger begins with
     where: Path | None,
     start: Path,
     signer: Signer,
     *,
     clock: Callable[[], datetime],
     ref: str = DEFAULT_REF,
+    remote: str = "",
 ) -> Initialised:
     """Begin a ledger whose owner is ``signer``.
 
@@ -70,6 +73,7 @@ def init_store(
         signer: The owner's key.
         clock: The time of this machine.
         ref: Name of the ledger's ref.
+        remote: Name of the git remote whose ledger shall count; none where empty.
 
     Raises:
         RefusedError: STORE_EXISTS: there is one already; TRUST_REFUSED: there is a ledger
@@ -86,6 +90,8 @@ def init_store(
                 f"there is a greenlight store in {store.git_dir} already",
                 hint="greenlight log shows what is in it",
             )
+        if remote:
+            configure(store, remote)
         founded = found_ledger(store, signer, clock=clock, ref=ref)
         # Record 0 is the trust root, record 1 the first grant.
         return Initialised(store.git_dir, ref, founded.trust_root, founded.grant, 2)
@@ -101,7 +107,7 @@ def _open_or_create(where: Path | None, start: Path) -> Store:
 
 
 def pin_store(
-    where: Path | None, start: Path, digest: Digest, *, ref: str = DEFAULT_REF
+    where: Path | None, start: Path, digest: Digest, *, ref: str = DEFAULT_REF, remote: str = ""
 ) -> Initialised:
     """Pin the ledger that begins with the trust root of ``digest``.
 
@@ -122,6 +128,10 @@ def pin_store(
                 hint=f"if you mean to trust another ledger, remove {store.own_dir / 'pin'} first",
             )
         pin = before or Pin.of(digest, ref)
+        if remote:
+            configure(store, remote)
+            if store.refs.read(ref) is None:
+                follow(store, GitRemote(store, remote, SECONDS), pin)
         ledger = read_ledger(store, ref, pin=pin)
         ledger.require()
         if before is None:

@@ -11,7 +11,7 @@ from greenlight.errors import MalformedError
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.entry import decode_entry
 from greenlight.model.record import decode_record
-from greenlight.model.state import LedgerState, PacketState, RunState
+from greenlight.model.state import PacketState, RunState
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of, shelved_packets
@@ -42,7 +42,7 @@ class LogLine:
         lane: Slug.
         mode: As opened or sealed.
         status: As sealed; empty for a run without a packet.
-        state: SEALED, WITHHELD, CONFLICT or ABANDONED.
+        state: SEALED, ADMITTED, WITHHELD, CONFLICT or ABANDONED.
         here: Whether the packet's bytes are on a shelf here.
     """
 
@@ -130,7 +130,7 @@ def read_log(store: Store, *, entries: bool = False) -> StoreLog:
     here = {entry.packet_tree for entry in shelved_packets(store)}
     state = ledger.state
     lines = [
-        *(_packet(packet, _state_of(packet, state), here) for packet in state.packets.values()),
+        *(_packet(packet, _state_of(packet, ledger), here) for packet in state.packets.values()),
         *(_packet(packet, "CONFLICT", here) for packet in state.conflicts),
         *(_abandoned(run) for run in state.abandoned()),
     ]
@@ -145,8 +145,9 @@ def read_log(store: Store, *, entries: bool = False) -> StoreLog:
     )
 
 
-def _state_of(packet: PacketState, state: LedgerState) -> str:
-    return "WITHHELD" if packet.sealed.packet_tree in state.purged else "SEALED"
+def _state_of(packet: PacketState, ledger: Ledger) -> str:
+    purged = packet.sealed.packet_tree in ledger.state.purged
+    return "WITHHELD" if purged else ledger.standing_of(packet.index)
 
 
 def _packet(packet: PacketState, state: str, here: set[str]) -> LogLine:

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError
-from greenlight.ledger.append import append
+from greenlight.ledger.admit import append
+from greenlight.ledger.pending import with_pending
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import read_ledger, read_records
 from greenlight.model.documents import AuthorityLock
@@ -17,7 +18,7 @@ from greenlight.model.documents.authority_lock import Delegation
 from greenlight.model.entry import sign_entry
 from greenlight.model.kinds import RunOpened
 from greenlight.model.state import GrantState, LedgerState
-from greenlight.model.words import packet_id
+from greenlight.model.words import Mode, packet_id
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services.admission import Admission, Provider, Request, admit
@@ -87,7 +88,9 @@ def open_run(  # noqa: PLR0913 - the outside world of one act
     admission = admit(request, provider, current_state(store))
     lock = _lock(admission, run_id, signer, grant_record=NOT_READ, trust_root=NOT_READ)
     rehearse(Opened(admission, run_id, -1, request.at, lock))
-    appended = append(store, signer, decide, clock=clock)
+    # What acts on production is admitted before its first step, or not begun.
+    waits = admission.lane.mode != Mode.PROD
+    appended = append(store, signer, decide, clock=clock, may_wait=waits)
     admission, ledger = admitted[0], appended.ledger
     index = _held(admission).index
     record = next(read_records(store, ledger, index, index + 1))
@@ -115,7 +118,7 @@ def current_state(store: Store) -> LedgerState:
     pin = read_pin(store)
     if pin is None:
         return LedgerState()
-    ledger = read_ledger(store, pin.ref, pin=pin)
+    ledger = with_pending(store, read_ledger(store, pin.ref, pin=pin))
     ledger.require()
     return ledger.state
 

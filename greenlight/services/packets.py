@@ -11,6 +11,7 @@ from pathlib import Path
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError, UsageError
 from greenlight.execution.packet_folder import copy_from_folder, read_folder
+from greenlight.ledger.pending import with_pending
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin
 from greenlight.ledger.projection import find
 from greenlight.ledger.read import Ledger, read_ledger
@@ -196,7 +197,7 @@ def find_commit(store: Store, name: str) -> str:
         raise StoreError(
             Code.PACKET_MISSING,
             f"the ledger knows {escape(name)}, but its bytes are not on a shelf here",
-            hint="git fetch REMOTE 'refs/greenlight/shelf/*:refs/greenlight/shelf/*'",
+            hint="greenlight fetch REMOTE",
         )
     if _OID.fullmatch(name) and _is_commit(store, name):
         return name
@@ -239,4 +240,4 @@ def ledger_of(
         # What was given counts: a fresh clone has no pin, and another's is not asked.
         pin = Pin.of(root, DEFAULT_REF if pin is None else pin.ref)
     ref = DEFAULT_REF if pin is None else pin.ref
-    return read_ledger(store, ref, pin=pin, base=known, fully=fully)
+    return with_pending(store, read_ledger(store, ref, pin=pin, base=known, fully=fully))

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, RefusedError, StoreError, UsageError
-from greenlight.ledger.append import append
+from greenlight.ledger.admit import append
 from greenlight.ledger.projection import find
 from greenlight.ledger.read import Ledger
 from greenlight.ledger.shelves import find_shelved

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from greenlight.ledger.append import append
+from greenlight.ledger.admit import append
+from greenlight.ledger.incoming import follow
+from greenlight.ledger.pin import read_pin
 from greenlight.model.entry import Body, sign_entry
 from greenlight.model.state import LedgerState
 from greenlight.primitives.ed25519 import Signer
+from greenlight.store.gitremote import ledger_remote
 from greenlight.store.repository import Store
 
 BodyT = TypeVar("BodyT", bound=Body)
@@ -65,3 +68,15 @@ def say(
 def ledger_time(state: LedgerState, now: datetime) -> datetime:
     """Return the time that a record would have: the greater of the last and one's own."""
     return now if state.time is None else max(now, state.time)
+
+
+def refresh(store: Store) -> None:
+    """Bring the ledger here up to the remote's, where one counts.
+
+    Raises:
+        RejectedError: What the remote has is broken, rewound or another history.
+        StoreError: It cannot be reached.
+    """
+    remote, pin = ledger_remote(store), read_pin(store)
+    if remote is not None and pin is not None:
+        follow(store, remote, pin)

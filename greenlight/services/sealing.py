@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from greenlight.ledger.append import AUTHOR, append
+from greenlight.ledger.admit import append
+from greenlight.ledger.append import AUTHOR
 from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
 from greenlight.primitives.ed25519 import Signer
@@ -31,6 +32,7 @@ class Sealed:
         commit: Object id of the packet commit.
         index: Of the ledger record that says so.
         conflict: Whether another packet had taken its claim: it is kept as a CONFLICT.
+        waits: Whether it is SEALED here, and the remote's ledger has not taken it yet.
     """
 
     statement: Statement
@@ -38,6 +40,7 @@ class Sealed:
     commit: str
     index: int
     conflict: bool
+    waits: bool = False
 
 
 def seal_together(
@@ -79,9 +82,16 @@ def _record(
     def decide(_state: LedgerState, _now: datetime) -> list[bytes]:
         return [each.entry for each in closed]
 
-    appended = append(store, signer, decide, clock=clock)
+    appended = append(store, signer, decide, clock=clock, may_wait=True)
     conflicts = {packet.index for packet in appended.ledger.state.conflicts}
     return [
-        Sealed(each.statement, each.statement.subject, each.commit, index, index in conflicts)
+        Sealed(
+            each.statement,
+            each.statement.subject,
+            each.commit,
+            index,
+            index in conflicts,
+            appended.waits,
+        )
         for each, index in zip(closed, appended.indexes, strict=True)
     ]

@@ -42,7 +42,7 @@ from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of
 from greenlight.services.receipts import Operation, name_receipt
-from greenlight.services.saying import say
+from greenlight.services.saying import refresh, say
 from greenlight.store.repository import Store
 from greenlight.verify.receipt import Wanted, check_receipt
 
@@ -119,6 +119,7 @@ def spend(
         RejectedError: The ledger is broken.
         StoreError: The store, or the remote, does not serve: nothing may be done.
     """
+    refresh(store)  # a receipt that was issued elsewhere a moment ago is known here
     ledger = ledger_of(store)
     ledger.require()
     operation_id = str(uuid.uuid4())

@@ -161,6 +161,7 @@ class _Recorded:
     record: Callable[[int], bytes | None]
     root: str
     source: str
+    standing: Callable[[int], str] = lambda _index: "SEALED"
 
 
 def verify_located(  # noqa: PLR0913 - what is asked, and by whom
@@ -289,7 +290,7 @@ def _from_store(store: Store, ledger: Ledger) -> _Recorded:
     def record(index: int) -> bytes:
         return next(read_records(store, ledger, index, index + 1))
 
-    return _Recorded(ledger.state, record, root, _PINNED)
+    return _Recorded(ledger.state, record, root, _PINNED, ledger.standing_of)
 
 
 def _from_folder(
@@ -323,7 +324,9 @@ def _against(
     )
     if any(finding.code is Code.PACKET_CONFLICT for finding in findings):
         return findings, "CONFLICT"
-    return findings, "" if findings else "SEALED"
+    if findings:
+        return findings, ""
+    return findings, ledger.standing(ledger.state.packets[verdict.statement.packet_id].index)
 
 
 def _lineage(statement: Statement, trust: Trust, store: Store | None) -> Iterator[Finding]:

@@ -76,6 +76,17 @@ def refs_with(store: Store, commit: str) -> tuple[str, ...]:
     return tuple(name for name in names if not name.startswith(_OURS.rstrip("*")))
 
 
+def commit_named(store: Store, revision: str) -> str | None:
+    """Return the commit that a revision names, as git reads revisions; None where none does."""
+    if revision.startswith("-"):
+        return None
+    try:
+        with _git(store, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}") as lines:
+            return b"".join(lines).decode("ascii", "replace").strip() or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def _reached(
     store: Store, wanted: Collection[str], asked: list[str], tips: Collection[str]
 ) -> set[str] | None:

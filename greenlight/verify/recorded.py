@@ -3,8 +3,8 @@
 1. a valid ``packet.sealed`` entry names this packet, this tree, this statement, this seal;
 2. its claim held: a packet that lost it is a CONFLICT;
 3. the entry was signed by the key that made the seal;
-4. the run was opened before, by the same key, for these lane bytes, at the time that the
-   header says, and took the tickets that the packet reserves;
+4. the run was opened before, by the same key, for these lane bytes, not earlier in the
+   ledger than the header says, and took the tickets that the packet reserves;
 5. the authority lock says of the grant, and of the trust root, what the ledger says;
 6. neither the key that sealed it, nor the one that gave the grant, was revoked from an index
    on that lies before;
@@ -115,9 +115,13 @@ def _run(
         return
     if run.opened.lane_digest != evidence.lane_digest:
         yield Finding(Code.LANE_DIFFERS, "lane.yaml", run.opened.lane_digest, evidence.lane_digest)
+    # What was made out of reach of the remote is admitted later than it was opened.
     at = format_seconds(run.time)
-    if evidence.header.opened_at != at:
-        yield Finding(Code.RUN_NOT_OPENED, "header.json#/opened_at", at, evidence.header.opened_at)
+    if evidence.header.opened_at > at:
+        expected = f"{at} or before"
+        yield Finding(
+            Code.RUN_NOT_OPENED, "header.json#/opened_at", expected, evidence.header.opened_at
+        )
     # What is reserved here and claimed nowhere could be reserved twice.
     reserved = tuple(sorted(evidence.tickets.tickets))
     if run.opened.tickets != reserved:

@@ -16,12 +16,21 @@ def run(arguments: Values) -> Answer:
     """Make a store ready."""
     ref = arguments.ledger_ref or DEFAULT_REF
     if arguments.trust is not None:
-        pinned = pin_store(arguments.store, here(), _digest(arguments.trust), ref=ref)
+        remote = arguments.remote or ""
+        digest = _digest(arguments.trust)
+        pinned = pin_store(arguments.store, here(), digest, ref=ref, remote=remote)
         note = None
         if not pinned.size:
-            note = f"nothing is there yet: git fetch REMOTE '{ref}:{ref}'"
+            note = "nothing is there yet: greenlight fetch REMOTE"
         return Answer(pinned.to_dict(), tuple(_lines(pinned)), note=note)
-    made = init_store(arguments.store, here(), signer_of(arguments), clock=clock, ref=ref)
+    made = init_store(
+        arguments.store,
+        here(),
+        signer_of(arguments),
+        clock=clock,
+        ref=ref,
+        remote=arguments.remote or "",
+    )
     return Answer(
         made.to_dict(),
         tuple(_lines(made)),

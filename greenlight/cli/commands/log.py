@@ -27,7 +27,7 @@ def run(arguments: Values) -> Answer:
     if found.voids:
         note = f"{found.voids} entries have no effect: greenlight log --entries"
     elif not found.size:
-        note = f"no ledger was fetched yet: git fetch REMOTE '{found.ref}:{found.ref}'"
+        note = "no ledger was fetched yet: greenlight fetch REMOTE"
     return Answer(found.to_dict(), tuple(lines), note=note)
 
 

@@ -31,7 +31,7 @@ def show(arguments: Values) -> Answer:
         ledger.require()
         if ledger.commit is None:
             data = {"trust_root": str(pin.digest), "ref": pin.ref}
-            note = f"no ledger was fetched yet: git fetch REMOTE '{pin.ref}:{pin.ref}'"
+            note = "no ledger was fetched yet: greenlight fetch REMOTE"
             return Answer(data, (f"trust root  {pin.digest}",), note=note)
         return _answer(ledger)
 

@@ -24,7 +24,12 @@ def run_opened(placing: Placing, body: RunOpened) -> None:
     """
     state = placing.state
     require_grant(state, body, executor=placing.actor, at=placing.time)
-    placing.take()
+    try:
+        placing.take()
+    except VoidError:
+        if body.run not in state.runs:
+            state.lost_runs[body.run] = placing.said(body)
+        raise
     state.uses[body.grant] = state.uses.get(body.grant, 0) + 1
     state.runs[body.run] = RunState(body, placing.actor, placing.index, placing.time)
     for ticket in body.tickets:
@@ -79,7 +84,20 @@ def clock_corrected(placing: Placing, body: ClockCorrected) -> None:
 def _require_run(placing: Placing, body: PacketSealed) -> None:
     run = placing.state.runs.get(body.run)
     if run is None:
-        raise VoidError(Code.RUN_NOT_OPENED, f"the run {body.run} was not opened")
+        lost = placing.state.lost_runs.get(body.run)
+        if lost is None or (placing.actor, body.packet, body.mode) != (
+            lost.actor,
+            lost.body.packet,
+            lost.body.mode,
+        ):
+            raise VoidError(Code.RUN_NOT_OPENED, f"the run {body.run} was not opened")
+        # Opened where the ledger could not be reached, and others were faster: what was done
+        # is evidence all the same.
+        packet = PacketState(body, placing.actor, placing.index, placing.time)
+        placing.state.conflicts.append(packet)
+        raise VoidError(
+            Code.PACKET_CONFLICT, f"its run lost a claim to another: record {lost.index} is void"
+        )
     opened = run.opened
     if (placing.actor, body.packet, body.mode) != (run.executor, opened.packet, opened.mode):
         raise VoidError(Code.RUN_NOT_OPENED, "executor, packet or mode are not those of the run")

@@ -1,0 +1,343 @@
+"""Append to the ledger that counts: the one here, or that of the remote where one is configured.
+
+Where the ledger of a remote counts, an append is a push that must fast-forward: follow the
+remote, decide on what it has, place behind its end, write, push, read back, and only then
+move the ledger's ref here.  After a lost race the same entries are placed again, without
+a new signature.  Until the remote has taken it nothing is acknowledged as ADMITTED.
+
+What waits here (``ledger.pending``) is placed first, in order, whatever becomes of it: void
+entries are kept, and a packet whose claim was taken is a CONFLICT.  An act that may wait
+is kept there where the remote cannot be reached; every other is refused, and nothing of it
+stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from greenlight.codes import Code
+from greenlight.errors import ConflictError, GreenlightError, RefusedError, StoreError
+from greenlight.ledger import append as local
+from greenlight.ledger.append import (
+    AUTHOR,
+    MAX_TRIES,
+    Decide,
+    Placed,
+    place,
+    refusals,
+    require_effect,
+    write_placed,
+)
+from greenlight.ledger.commits import Committer, write_commits
+from greenlight.ledger.incoming import Followed, follow, tracking_ref
+from greenlight.ledger.pending import drop_admitted, keep_pending, read_pending, waiting
+from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
+from greenlight.ledger.places import Place
+from greenlight.ledger.read import Ledger, read_ledger
+from greenlight.ledger.shared import SharedShelves
+from greenlight.model.head import Head
+from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.merkle import EMPTY_ROOT
+from greenlight.store.durable import locked
+from greenlight.store.gitremote import GitRemote, Pushed, ledger_remote
+from greenlight.store.repository import Store
+
+LOCK_SECONDS: Final = 300.0  # a push of another process here may take its time
+# What says that the remote could not be asked, and not what it said.
+_AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
+_FIND_OUT: Final = "a receipt that was to be spent may count as spent; greenlight fetch finds out"
+_OPEN: Final = _AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What became of an append.
+
+    Attributes:
+        indexes: Of the new records, in the order of the entries; where they wait, those that
+            they would have now.
+        ledger: The ledger with them; where they wait, its state alone counts them.
+        waits: Whether they are SEALED and not ADMITTED.
+    """
+
+    indexes: tuple[int, ...]
+    ledger: Ledger
+    waits: bool = False
+
+    @property
+    def head(self) -> Head:
+        return self.ledger.head
+
+
+def append(  # noqa: PLR0913 - the outside world of one act
+    store: Store,
+    signer: Signer,
+    decide: Decide,
+    *,
+    clock: Callable[[], datetime],
+    ref: str = DEFAULT_REF,
+    author: str = AUTHOR,
+    message: str | None = None,
+    may_wait: bool = False,
+) -> Admitted:
+    """Append the entries that ``decide`` gives to the ledger that counts.
+
+    Args:
+        store: Where the ledger lies.
+        signer: Signs the ledger commit, a courtesy to git; the entries carry their own.
+        decide: Given the state and the time of this machine, what to append; called again
+            where others were faster and its entries would be void.  It may raise.
+        clock: Returns the time of this machine, aware.
+        ref: The ledger's ref, where none is pinned yet.
+        author: Of the commit, ``Name <address>``.
+        message: Of the commit; made from the entries where it is None.
+        may_wait: Whether the act may stay SEALED where the remote cannot be reached.
+
+    Raises:
+        RejectedError: The ledger, or what the remote has, is broken: nothing is appended.
+        RefusedError: An entry would be void, with the code that says why; CLOCK_AHEAD;
+            TRUST_REFUSED.
+        StoreError: STORE_BUSY, IO_NOSPACE, IO_FAILED, STORE_DAMAGED; REMOTE_UNREACHABLE,
+            REMOTE_TIMED_OUT, REMOTE_REFUSED, REMOTE_LIED: nothing was admitted;
+            REMOTE_OUTCOME_UNKNOWN: it may have been, and the next command finds out.
+    """
+    remote = ledger_remote(store)
+    if remote is None:
+        done = local.append(
+            store, signer, decide, clock=clock, ref=ref, author=author, message=message
+        )
+        return Admitted(done.indexes, done.ledger)
+    committer = Committer(signer, author, message)
+    store.make_own_dir()
+    with locked(store.own_dir / "append.lock", wait_seconds=LOCK_SECONDS):
+        pin = read_pin(store) or Pin(ref, Head("", 0, EMPTY_ROOT))
+        act = _Act(store, remote, pin, committer, clock, decide)
+        try:
+            return act.admit()
+        except StoreError as error:
+            if error.code is Code.REMOTE_REFUSED and read_pending(store):
+                # What waits may be what it will not have: this act goes without it.
+                return _Act(store, remote, pin, committer, clock, decide, only=()).admit()
+            if not may_wait or error.code not in _OPEN:
+                raise
+        return act.wait()
+
+
+def admit_waiting(
+    store: Store, signer: Signer, remote: GitRemote, *, clock: Callable[[], datetime]
+) -> Admitted:
+    """Have the remote take what waits here, and the packets that it does not have.
+
+    Raises:
+        RejectedError: As ``append``.
+        StoreError: As ``append``; PENDING_REFUSED: the remote took all but some acts, which
+            stay here and are named.
+    """
+    store.make_own_dir()
+    with locked(store.own_dir / "append.lock", wait_seconds=LOCK_SECONDS):
+        pin = read_pin(store)
+        if pin is None:
+            raise RefusedError(Code.TRUST_REFUSED, "no trust root is pinned here")
+        committer = Committer(signer, AUTHOR, None)
+        try:
+            return _Act(store, remote, pin, committer, clock, None).admit()
+        except StoreError as error:
+            acts = read_pending(store)
+            if error.code is not Code.REMOTE_REFUSED or not acts:
+                raise
+            refused = error
+        # One of them may be what it will not have: the others must not wait for it.
+        left: list[str] = []
+        done = _Act(store, remote, pin, committer, clock, None, only=()).admit()
+        for act in acts:
+            try:
+                done = _Act(store, remote, pin, committer, clock, None, only=(act.ref,)).admit()
+            except StoreError as error:
+                if error.code is not Code.REMOTE_REFUSED:
+                    raise
+                left.append(act.ref)
+                refused = error
+        if left:
+            raise StoreError(
+                Code.PENDING_REFUSED, f"{len(left)} acts stay here, {', '.join(left)}: {refused}"
+            )
+        return done
+
+
+@dataclass(slots=True)
+class _Act:
+    """One append to the ledger of a remote.
+
+    Attributes:
+        entries: What was decided, once it was; placed again with the same signatures.
+        only: Refs of the acts that are placed of those that wait; all where None.
+    """
+
+    store: Store
+    remote: GitRemote
+    pin: Pin
+    committer: Committer
+    clock: Callable[[], datetime]
+    decide: Decide | None
+    entries: tuple[bytes, ...] = field(default=())
+    only: tuple[str, ...] | None = None
+
+    def admit(self) -> Admitted:
+        """Follow, decide, place, push, until the remote has taken it."""
+        base: Ledger | None = None
+        for _ in range(MAX_TRIES):
+            followed = self._follow(base)
+            base = followed.ledger
+            found = waiting(self.store, base.state, self.only)
+            waits = tuple(entry for entry, _ in found)
+            placed, first = self._place(base, waits, self.clock())
+            done = self._push(followed, placed)
+            if done is not None:
+                drop_admitted(self.store, done.state)
+                return Admitted(tuple(range(first, done.tip.size)), done)
+        raise StoreError(
+            Code.STORE_BUSY, f"{self.remote.name} was moved by others {MAX_TRIES} times"
+        )
+
+    def wait(self) -> Admitted:
+        """Keep the act here, decided on what is known here."""
+        ledger = read_ledger(self.store, self.pin.ref, pin=self.pin)
+        ledger.require()
+        if ledger.commit is None:
+            raise StoreError(
+                Code.REMOTE_UNREACHABLE,
+                f"{self.remote.name} cannot be reached, and its ledger was never fetched",
+                hint="greenlight fetch",
+            )
+        now = self.clock()
+        waits = tuple(entry for entry, _ in waiting(self.store, ledger.state))
+        if self.entries:  # it may have been taken: the same entries, so that it counts once
+            self.decide = lambda _state, _now: self.entries
+        placed, first = self._place(ledger, waits, now)
+        keep_pending(
+            self.store, self.entries, self.committer.signer, author=self.committer.author, now=now
+        )
+        seen = replace(ledger, state=placed.state if placed else ledger.state)
+        return Admitted(tuple(range(first, first + len(self.entries))), seen, waits=True)
+
+    # --- the steps
+
+    def _follow(self, base: Ledger | None) -> Followed:
+        if self.pin.head.origin:
+            return follow(self.store, self.remote, self.pin, base=base)
+        ledger = read_ledger(self.store, self.pin.ref, pin=None)
+        theirs = self.remote.refs(self.pin.ref).get(self.pin.ref)
+        if ledger.commit is not None or theirs is not None:
+            raise RefusedError(
+                Code.TRUST_REFUSED,
+                "there is a ledger, and no trust root is pinned here",
+                hint="ask its owner for the digest, then: greenlight init --trust DIGEST",
+            )
+        return Followed(ledger, None)
+
+    def _place(
+        self, ledger: Ledger, waits: tuple[bytes, ...], now: datetime
+    ) -> tuple[Placed | None, int]:
+        """Place what waits, and then the act; return where the act begins."""
+        before = place(ledger, waits, now) if waits else None
+        state = ledger.state if before is None else before.state
+        first = ledger.tip.size + len(waits)
+        if self.decide is None:
+            return before, first
+        if self.entries:
+            both = place(ledger, waits + self.entries, now)
+            if not refusals(both, first):
+                return both, first
+        self.entries = tuple(self.decide(state, now))
+        both = place(ledger, waits + self.entries, now)
+        require_effect(both, first)
+        return both, first
+
+    def _push(self, followed: Followed, placed: Placed | None) -> Ledger | None:
+        """Write and push; None where somebody was faster."""
+        ledger = followed.ledger
+        shelves = SharedShelves.plan(self.store, self.remote, ledger.state)
+        target = ledger.commit
+        places: tuple[Place, ...] = ()
+        if placed is not None:
+            places = write_commits(
+                self.store, ledger.commit, placed.pieces, self.committer, self.clock()
+            )
+            self.store.objects.flush()
+            target = places[-1].commit
+        refs = dict(shelves.push)
+        if target is not None and target != followed.tip:
+            refs[self.pin.ref] = target
+        if refs and not self._pushed(refs):
+            return None
+        shelves.settle(self.store)
+        if placed is None or target is None:
+            return ledger
+        return self._move(ledger, placed, places)
+
+    def _pushed(self, refs: Mapping[str, str]) -> bool:
+        """Push, and look whether it is there; False where somebody was faster."""
+        outcome = self.remote.push(refs)
+        ref = self.pin.ref if self.pin.ref in refs else next(iter(refs))
+        if outcome.result is Pushed.RACED:
+            return False
+        if outcome.result is Pushed.REFUSED:
+            raise StoreError(
+                Code.REMOTE_REFUSED, f"{self.remote.name} will not take it: {outcome.said}"
+            )
+        try:
+            there = self.remote.refs(ref).get(ref)
+        except StoreError as error:
+            raise StoreError(
+                Code.REMOTE_OUTCOME_UNKNOWN,
+                f"{self.remote.name} did not say whether it took the push: {error}",
+                hint=_FIND_OUT,
+            ) from error
+        if there == refs[ref] or (there is not None and self._has_taken(ref, refs[ref])):
+            return True
+        if outcome.result is Pushed.TAKEN:
+            raise StoreError(
+                Code.REMOTE_LIED,
+                f"{self.remote.name} said that it took the push, and {ref} there is not it",
+            )
+        if outcome.timed_out:
+            raise StoreError(
+                Code.REMOTE_OUTCOME_UNKNOWN,
+                f"{self.remote.name} did not answer a push within {self.remote.seconds:g} seconds",
+                hint=_FIND_OUT,
+            )
+        raise StoreError(
+            Code.REMOTE_UNREACHABLE, f"{self.remote.name} cannot be pushed to: {outcome.said}"
+        )
+
+    def _has_taken(self, ref: str, commit: str) -> bool:
+        """Report whether the remote's ledger has gone on from a commit of ours meanwhile."""
+        if ref != self.pin.ref:
+            return False
+        try:
+            # Not ours here yet: followed from what was here before, as anybody's.
+            followed = follow(self.store, self.remote, self.pin)
+        except GreenlightError:
+            return False
+        return any(each.commit == commit for each in followed.ledger.places)
+
+    def _move(self, ledger: Ledger, placed: Placed, places: Sequence[Place]) -> Ledger:
+        """Move the ledger's ref here to what the remote has taken."""
+        if ledger.commit is None and not self.pin.head.origin:
+            # Before the ref: a ledger without a pin would be anybody's.
+            self.pin = Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT))
+            write_pin(self.store, self.pin)
+        try:
+            new = write_placed(self.store, ledger, placed, places)
+        except ConflictError:
+            # A plain fetch moved it meanwhile: read what is there now.
+            new = read_ledger(self.store, ledger.ref, pin=self.pin)
+            new.require()
+        tracking = tracking_ref(self.remote, ledger.ref)
+        with suppress(ConflictError):
+            self.store.refs.swap(tracking, old=self.store.refs.read(tracking), new=new.commit or "")
+        return new

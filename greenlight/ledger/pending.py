@@ -1,0 +1,165 @@
+"""What was made here and the remote has not taken yet: SEALED, not ADMITTED.
+
+Where the ledger of a remote counts, an act that could not reach it stays under
+``refs/greenlight/pending/<number>-<uuid>``: a commit whose tree holds the entries as they
+were signed, in order.  They are placed on the remote's newest ledger later, with the same
+signatures; the ref goes when the ledger that contains them is durable here.  A crash at any
+point leaves an entry pending, or in both places, where its UUID tells that it is one.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from greenlight.codes import Code
+from greenlight.errors import ConflictError, MalformedError, StoreError
+from greenlight.ledger.read import Ledger
+from greenlight.model.entry import decode_entry
+from greenlight.model.record import NO_LINKS, Record
+from greenlight.model.state import LedgerState
+from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_ENTRY_BYTES
+from greenlight.store.gitobjects import FILE, TreeEntry, encode_tree, parse_commit, parse_tree
+from greenlight.store.gitremote import ledger_remote
+from greenlight.store.packets import commit_body
+from greenlight.store.repository import Store
+from greenlight.verify.fold import fold
+
+PREFIX: Final = "refs/greenlight/pending/"
+_NAME: Final = re.compile(re.escape(PREFIX) + r"([0-9]{12})-[0-9a-f-]{36}")
+_ENTRY: Final = re.compile(rb"[0-9]{6}\.cose")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Entries of one act that wait to be admitted.
+
+    Attributes:
+        ref: What keeps them.
+        commit: Where it leads.
+        entries: As they were signed, in order.
+        made: When, by the machine that made them, in whole seconds.
+    """
+
+    ref: str
+    commit: str
+    entries: tuple[bytes, ...]
+    made: datetime
+
+
+def read_pending(store: Store) -> list[Pending]:
+    """Return what waits here, in the order in which it was made.
+
+    Raises:
+        StoreError: STORE_DAMAGED: what a ref leads to cannot be read.
+    """
+    found = []
+    for ref, commit in store.refs.list(PREFIX).items():
+        try:
+            found.append(_read(store, ref, commit))
+        except MalformedError as error:
+            raise StoreError(Code.STORE_DAMAGED, f"{ref}: {error}") from error
+    return found
+
+
+def _read(store: Store, ref: str, commit: str) -> Pending:
+    parsed = parse_commit(store.objects.read_as("commit", commit), store.object_format)
+    rows = parse_tree(store.objects.read_as("tree", parsed.tree), store.object_format)
+    if not _NAME.fullmatch(ref) or not 1 <= len(rows) <= MAX_ENTRIES_PER_APPEND:
+        raise MalformedError(Code.MALFORMED, "not a pending act")
+    if any(row.mode != FILE or not _ENTRY.fullmatch(row.name) for row in rows):
+        raise MalformedError(Code.MALFORMED, "not entries alone")
+    entries = tuple(
+        store.objects.read_as("blob", row.oid, max_bytes=MAX_ENTRY_BYTES) for row in rows
+    )
+    return Pending(ref, commit, entries, datetime.fromtimestamp(parsed.time, UTC))
+
+
+def keep_pending(
+    store: Store, entries: Sequence[bytes], signer: Signer, *, author: str, now: datetime
+) -> Pending:
+    """Keep entries until they can be admitted, durably; call it under the append lock.
+
+    Raises:
+        StoreError: IO_NOSPACE, IO_FAILED.
+    """
+    known = [_NAME.fullmatch(ref) for ref in store.refs.list(PREFIX)]
+    number = max((int(name[1]) for name in known if name), default=0) + 1
+    ref = f"{PREFIX}{number:012d}-{uuid.uuid4()}"
+    rows = [
+        TreeEntry(FILE, f"{place:06d}.cose".encode("ascii"), store.objects.write("blob", entry))
+        for place, entry in enumerate(entries)
+    ]
+    tree = store.objects.write("tree", encode_tree(rows))
+    body = commit_body(
+        store.object_format,
+        tree,
+        (),
+        signer=signer,
+        author=author,
+        time=now,
+        message=f"Wait for the ledger: {len(entries)} entries\n",
+    )
+    commit = store.objects.write("commit", body)
+    store.objects.flush()
+    store.refs.swap(ref, old=None, new=commit)
+    return Pending(ref, commit, tuple(entries), now.replace(microsecond=0))
+
+
+def drop_admitted(store: Store, state: LedgerState) -> None:
+    """Let go of what the ledger contains by now; what cannot be done is done the next time."""
+    for pending in read_pending(store):
+        if all(is_placed(state, entry) for entry in pending.entries):
+            with suppress(ConflictError, StoreError):
+                store.refs.delete(pending.ref, old=pending.commit)
+
+
+def is_placed(state: LedgerState, entry: bytes) -> bool:
+    """Report whether a ledger has an entry, by its actor and UUID."""
+    try:
+        decoded = decode_entry(entry)
+    except MalformedError:
+        return True  # nothing that could be placed
+    return (decoded.issuer, decoded.uuid) in state.uuids
+
+
+def waiting(
+    store: Store, state: LedgerState, refs: Collection[str] | None = None
+) -> Iterator[tuple[bytes, datetime]]:
+    """Yield the entries that wait and are not in the ledger yet, in order, and when made.
+
+    Args:
+        store: Where they wait.
+        state: Of the ledger.
+        refs: Only those of these acts; all where None.
+    """
+    for pending in read_pending(store):
+        if refs is not None and pending.ref not in refs:
+            continue
+        for entry in pending.entries:
+            if not is_placed(state, entry):
+                yield entry, pending.made
+
+
+def with_pending(store: Store, ledger: Ledger) -> Ledger:
+    """Return a ledger whose state counts what waits here, as if it had been admitted when made.
+
+    Its records, tip and head stay those that the remote has taken.
+    """
+    if ledger_remote(store) is None:
+        return ledger
+    ledger = replace(ledger, shared=True)
+    time = ledger.tip.time
+    if time is None or ledger.findings:
+        return ledger
+    records: list[Record] = []
+    for entry, made in waiting(store, ledger.state):
+        time = max(time, made)
+        records.append(Record(ledger.tip.size + len(records), NO_LINKS, time, entry, b""))
+    return replace(ledger, state=fold(ledger.state, records)) if records else ledger

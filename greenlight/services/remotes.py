@@ -1,0 +1,150 @@
+"""Push what was made here, fetch what was made elsewhere; init against a remote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from greenlight.codes import Code
+from greenlight.errors import ConflictError, RefusedError
+from greenlight.ledger.admit import admit_waiting
+from greenlight.ledger.incoming import follow, tracking_ref
+from greenlight.ledger.pending import drop_admitted, read_pending
+from greenlight.ledger.pin import read_pin
+from greenlight.ledger.shared import fetch_shelf, merge_shelf
+from greenlight.model.head import Head
+from greenlight.primitives.ed25519 import Signer
+from greenlight.services.initialising import require_store
+from greenlight.store.gitremote import GitRemote, ledger_remote, named_remote
+from greenlight.store.repository import Store
+from greenlight.store.shelf import PREFIX as SHELVES
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What an exchange with a remote came to.
+
+    Attributes:
+        remote: Its name.
+        before: Records of the ledger here before.
+        head: Of the ledger here now.
+        admitted: Acts that waited, and that the remote has taken now.
+        waiting: Acts that still wait.
+        shelves: Shelves here that changed.
+        conflicts: Packets that were admitted as CONFLICT now.
+    """
+
+    remote: str
+    before: int
+    head: Head
+    admitted: int
+    waiting: int
+    shelves: tuple[str, ...]
+    conflicts: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the object that ``--json`` prints."""
+        return {
+            "remote": self.remote,
+            "records": self.head.size,
+            "new_records": self.head.size - self.before,
+            "admitted": self.admitted,
+            "waiting": self.waiting,
+            "shelves": list(self.shelves),
+            "conflicts": list(self.conflicts),
+        }
+
+
+def choose_remote(store: Store, name: str) -> GitRemote:
+    """Return the remote that is named, or the one whose ledger counts.
+
+    Raises:
+        UsageError: REMOTE_UNKNOWN.
+        RefusedError: REMOTE_UNKNOWN: none is named, and none is configured.
+    """
+    known = ledger_remote(store)
+    if name and (known is None or known.name != name):
+        return named_remote(store, name)
+    if known is None:
+        raise RefusedError(
+            Code.REMOTE_UNKNOWN,
+            "no remote is named, and none is configured",
+            hint="greenlight push NAME, or for good: git config greenlight.remote NAME",
+        )
+    return known
+
+
+def push(store: Store, signer: Signer, name: str, *, clock: Callable[[], datetime]) -> Exchanged:
+    """Have a remote take what waits here, and the ledger and shelves that it lacks.
+
+    Raises:
+        RejectedError: What the remote has is broken, rewound or another history.
+        RefusedError: REMOTE_UNKNOWN, TRUST_REFUSED.
+        StoreError: REMOTE_UNREACHABLE and its kin; nothing is lost, the same command goes on.
+    """
+    require_store(store)
+    remote = choose_remote(store, name)
+    before, waited = _size(store), len(read_pending(store))
+    shelves = store.refs.list(SHELVES)
+    done = admit_waiting(store, signer, remote, clock=clock)
+    known = {packet.index: packet.sealed.packet for packet in done.ledger.state.conflicts}
+    left = len(read_pending(store))
+    return Exchanged(
+        remote.name,
+        before,
+        done.head,
+        waited - left,
+        left,
+        _changed(store, shelves),
+        tuple(packet for index, packet in sorted(known.items()) if index >= before),
+    )
+
+
+def fetch(store: Store, name: str) -> Exchanged:
+    """Bring the ledger and the shelves here up to a remote's.
+
+    Raises:
+        RejectedError: What the remote has is broken, rewound or another history: it is not
+            followed, and both ends are kept.
+        RefusedError: REMOTE_UNKNOWN.
+        StoreError: REMOTE_UNREACHABLE and its kin.
+    """
+    pin = require_store(store)
+    remote = choose_remote(store, name)
+    before, waited = _size(store), len(read_pending(store))
+    followed = follow(store, remote, pin)
+    state = followed.ledger.state
+    shelves = store.refs.list(SHELVES)
+    for ref, tip in remote.refs(f"{SHELVES}*").items():
+        if store.refs.read(tracking_ref(remote, ref)) == tip and ref in shelves:
+            continue
+        mine = shelves.get(ref)
+        if mine is None:
+            new = fetch_shelf(store, remote, ref)
+        else:
+            new = merge_shelf(store, remote, ref, mine, tip, state).here
+        with suppress(ConflictError):  # a seal in between: the next fetch joins them
+            if new != mine:
+                store.refs.swap(ref, old=mine, new=new)
+    drop_admitted(store, state)
+    left = len(read_pending(store))
+    return Exchanged(
+        remote.name,
+        before,
+        followed.ledger.head,
+        waited - left,
+        left,
+        _changed(store, shelves),
+        (),
+    )
+
+
+def _size(store: Store) -> int:
+    pin = read_pin(store)
+    return 0 if pin is None else pin.head.size
+
+
+def _changed(store: Store, before: dict[str, str]) -> tuple[str, ...]:
+    return tuple(ref for ref, tip in store.refs.list(SHELVES).items() if before.get(ref) != tip)

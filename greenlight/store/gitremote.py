@@ -1,0 +1,345 @@
+"""Move refs between this repository and another one: the ``git`` executable does it.
+
+It has people's credentials and proxies.  It is started with a list of words, bounded in
+time and output, in a process group that is ended at the deadline, without a terminal to
+ask on, without hooks, and never with a forced or a deleting refspec but for refs that we
+made ourselves for a probe.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import IO, Final
+
+from greenlight.codes import Code
+from greenlight.errors import StoreError, UsageError
+from greenlight.primitives.limits import MIB
+from greenlight.primitives.text import escape
+from greenlight.store.config import parse_config
+from greenlight.store.durable import sync_directory, wrapped
+from greenlight.store.gitobjects import is_oid
+from greenlight.store.repository import Store
+
+SETTING: Final = "greenlight.remote"  # names the remote whose ledger counts
+SECONDS: Final = 60.0  # for one exchange; `greenlight.remoteTimeout` sets another
+MAX_SECONDS: Final = 3600
+MAX_OUTPUT: Final = 16 * MIB  # of ls-remote: 100,000 refs
+MAX_SAID: Final = 400  # characters of a remote's message that are shown
+
+# What would lead git elsewhere than to the repository that was opened.
+_UNSET: Final = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_QUARANTINE_PATH",
+    "GIT_NAMESPACE",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_TRACE",
+)
+_SETTINGS: Final = (
+    "core.hooksPath=/dev/null",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "fetch.writeCommitGraph=false",
+    "fetch.unpackLimit=1",  # one pack, which git syncs; loose objects it does not
+    "transfer.unpackLimit=1",
+    "transfer.fsckObjects=false",  # greenlight reads every object strictly itself
+    "protocol.ext.allow=never",
+    "push.followTags=false",
+    "push.gpgSign=false",
+    "advice.pushUpdateRejected=false",
+)
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,98}")
+# Words of git's own, not of the other side's language, by which it says that it lost a race.
+_RACE: Final = (
+    "non-fast-forward",
+    "fetch first",
+    "stale info",
+    "failed to update ref",
+    "cannot lock ref",
+    "remote ref updated since checkout",
+    "reference already exists",
+    "incorrect old value provided",
+    "atomic push failed",
+    "atomic transaction failed",
+    "failed to lock",
+)
+
+
+class Pushed(StrEnum):
+    """What became of a push."""
+
+    TAKEN = "taken"
+    RACED = "raced"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutcome:
+    """What became of a push, as git tells it.
+
+    Attributes:
+        result: taken: git says so; raced: somebody was faster; refused: the other side will
+            not have it; failed: it did not answer, and what it did is not known from this.
+        said: What git or the other side said, escaped.
+        timed_out: Whether it was ended at the deadline.
+    """
+
+    result: Pushed
+    said: str = ""
+    timed_out: bool = False
+
+
+def ledger_remote(store: Store) -> GitRemote | None:
+    """Return the remote whose ledger counts here, or None where none is configured.
+
+    Raises:
+        StoreError: The configuration cannot be read.
+        UsageError: REMOTE_UNKNOWN: it names no remote.
+    """
+    path = store.git_dir / "config"
+    with wrapped(f"read {path}"):
+        settings = parse_config(path.read_bytes())
+    name = settings.get(("greenlight", "", "remote"), "")
+    if not name:
+        return None
+    seconds = settings.get(("greenlight", "", "remotetimeout"), "")
+    plain = seconds.isascii() and seconds.isdigit() and 0 < int(seconds[:6]) <= MAX_SECONDS
+    return GitRemote(store, require_remote(store, name), float(seconds) if plain else SECONDS)
+
+
+def named_remote(store: Store, name: str) -> GitRemote:
+    """Return a remote by its name.
+
+    Raises:
+        UsageError: REMOTE_UNKNOWN: there is none.
+        StoreError: The configuration cannot be read.
+    """
+    return GitRemote(store, require_remote(store, name), SECONDS)
+
+
+def require_remote(store: Store, name: str) -> str:
+    """Return ``name`` where a remote of the repository is called so.
+
+    Raises:
+        UsageError: REMOTE_UNKNOWN.
+        StoreError: The configuration cannot be read.
+    """
+    path = store.git_dir / "config"
+    with wrapped(f"read {path}"):
+        settings = parse_config(path.read_bytes())
+    known = ("remote", name, "url") in settings
+    if not known or not _NAME.fullmatch(name) or ".." in name or name.endswith(".lock"):
+        raise UsageError(
+            Code.REMOTE_UNKNOWN,
+            f"no remote is called {escape(name[:99])} here",
+            hint="git remote add NAME URL",
+        )
+    return name
+
+
+def configure(store: Store, name: str) -> None:
+    """Let the ledger of a remote count.
+
+    Raises:
+        UsageError: REMOTE_UNKNOWN.
+        StoreError: TOOL_MISSING, IO_FAILED.
+    """
+    require_remote(store, name)
+    done = _run(store, ("config", SETTING, name), SECONDS)
+    if done.code != 0:
+        raise StoreError(Code.IO_FAILED, f"git config failed: {done.said}")
+
+
+@dataclass(frozen=True, slots=True)
+class GitRemote:
+    """Another repository, by the name that this one has for it.
+
+    Attributes:
+        store: This repository.
+        name: Of the remote.
+        seconds: After which an exchange is ended.
+    """
+
+    store: Store
+    name: str
+    seconds: float
+
+    def refs(self, *patterns: str) -> dict[str, str]:
+        """Return its refs that fit patterns of full names, with their object ids.
+
+        Raises:
+            StoreError: REMOTE_UNREACHABLE, REMOTE_TIMED_OUT, REMOTE_FORMAT.
+        """
+        done = _run(self.store, ("ls-remote", "--refs", self.name, *patterns), self.seconds)
+        self._require(done, "be asked")
+        found: dict[str, str] = {}
+        for line in done.out.decode("utf-8", "replace").splitlines():
+            oid, _, name = line.partition("\t")
+            if not is_oid(oid, self.store.object_format):
+                raise StoreError(
+                    Code.REMOTE_FORMAT,
+                    f"{self.name} has object ids of another format than this repository",
+                    hint="git init --object-format makes one of the same format",
+                )
+            found[name] = oid
+        return found
+
+    def fetch(self, refs: Mapping[str, str]) -> None:
+        """Fetch refs of the other side into refs here that are not there yet; then sync.
+
+        Args:
+            refs: Name there to name here.
+
+        Raises:
+            StoreError: REMOTE_UNREACHABLE, REMOTE_TIMED_OUT.
+        """
+        if not refs:
+            return
+        words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-prune")
+        more = ("--no-recurse-submodules", "--refmap=", self.name)
+        specs = [f"{there}:{here}" for there, here in refs.items()]
+        done = _run(self.store, (*words, *more, *specs), self.seconds)
+        self._require(done, "be fetched from")
+        sync_directory(self.store.git_dir / "objects" / "pack")
+
+    def push(self, refs: Mapping[str, str], *, atomic: bool = True) -> PushOutcome:
+        """Move refs of the other side, each of which must go forward; all of them or none.
+
+        Args:
+            refs: Name there to the object id that it shall have.
+            atomic: Whether the other side must move all or none.
+
+        Raises:
+            StoreError: TOOL_MISSING.
+        """
+        words = ["push", "--porcelain", "--no-verify", "--no-follow-tags"]
+        words += ["--recurse-submodules=no"]
+        if atomic and len(refs) > 1:
+            words.append("--atomic")
+        specs = [f"{oid}:{name}" for name, oid in refs.items()]
+        done = _run(self.store, (*words, self.name, *specs), self.seconds)
+        if done.code == 0:
+            return PushOutcome(Pushed.TAKEN)
+        lines = done.out.decode("utf-8", "replace").splitlines()
+        refused = [line.split("\t")[-1] for line in lines if line.startswith("!\t")]
+        if "does not support --atomic" in done.err.decode("utf-8", "replace"):
+            return self._one_by_one(refs)
+        if not refused or done.timed_out:
+            return PushOutcome(Pushed.FAILED, done.said, done.timed_out)
+        # Of several, those that only went down with another say nothing of why.
+        own = [said for said in refused if "atomic" not in said] or refused
+        if all(any(word in said for word in _RACE) for said in own):
+            return PushOutcome(Pushed.RACED, _short("; ".join(own)))
+        return PushOutcome(Pushed.REFUSED, _short(f"{'; '.join(own)}: {_remote_lines(done.err)}"))
+
+    def _one_by_one(self, refs: Mapping[str, str]) -> PushOutcome:
+        """Push where the other side cannot move several at once: in order, the ledger last."""
+        outcome = PushOutcome(Pushed.TAKEN)
+        for name, oid in refs.items():
+            outcome = self.push({name: oid})
+            if outcome.result is not Pushed.TAKEN:
+                break
+        return outcome
+
+    def _require(self, done: _Done, what: str) -> None:
+        if done.timed_out:
+            raise StoreError(
+                Code.REMOTE_TIMED_OUT,
+                f"{self.name} did not answer within {self.seconds:g} seconds",
+                hint=f"git config {SETTING}Timeout SECONDS lets it take longer",
+            )
+        if done.code != 0:
+            if b"mismatched algorithms" in done.err or b"object format" in done.err:
+                raise StoreError(
+                    Code.REMOTE_FORMAT,
+                    f"{self.name} has object ids of another format than this repository",
+                    hint="git init --object-format makes one of the same format",
+                )
+            raise StoreError(
+                Code.REMOTE_UNREACHABLE, f"{self.name} cannot {what}: {done.said or 'no word'}"
+            )
+
+
+# --- git
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    code: int
+    out: bytes
+    err: bytes
+    timed_out: bool
+
+    @property
+    def said(self) -> str:
+        """The last words of standard error, escaped."""
+        lines = [line.strip() for line in self.err.decode("utf-8", "replace").splitlines()]
+        return _short("; ".join(line for line in lines if line)[-MAX_SAID:])
+
+
+def _run(store: Store, words: Sequence[str], seconds: float) -> _Done:
+    """Run git on a repository, in a process group of its own, ended at the deadline.
+
+    Raises:
+        StoreError: TOOL_MISSING.
+    """
+    argv = ["env", *(word for name in _UNSET for word in ("-u", name))]
+    argv += ["GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "git"]
+    argv += [word for setting in _SETTINGS for word in ("-c", setting)]
+    argv += ["--git-dir", str(store.git_dir), *words]
+    # Files and not pipes: whatever holds them open afterwards is not waited for.
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - our own words, names that were checked
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+            )
+        except OSError as error:
+            raise StoreError(Code.TOOL_MISSING, "git cannot be started") from error
+        timed_out = False
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            timed_out, code = True, -1
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if code == _NOT_FOUND:
+            raise StoreError(Code.TOOL_MISSING, "git is not installed")
+        return _Done(code, _read(out), _read(err), timed_out)
+
+
+_NOT_FOUND: Final = 127  # what env says of a program that is not there
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(MAX_OUTPUT)
+
+
+def _remote_lines(err: bytes) -> str:
+    lines = err.decode("utf-8", "replace").splitlines()
+    said = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
+    return " ".join(line for line in said if line)
+
+
+def _short(text: str) -> str:
+    return escape(" ".join(text.split()))[:MAX_SAID]
