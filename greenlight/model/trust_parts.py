@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.body import Reason, require_ordered
+from greenlight.model.body import Reason, read_body, require_ordered
 from greenlight.model.fields import KeyUri, Range, Text
 from greenlight.primitives.ed25519 import PublicKey
 from greenlight.primitives.limits import MAX_INT64
@@ -97,6 +98,10 @@ class Revocation:
     since: Index
     reason: Reason
 
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> Self:
+        return read_body(cls, body)
+
 
 @dataclass(frozen=True, slots=True)
 class Succession:
@@ -113,6 +118,10 @@ class Succession:
     size: Annotated[int, Range(1, MAX_INT64)]
     root: Annotated[str, Text(r"sha256:[0-9a-f]{64}", "a root sha256:<64 hex digits>")]
     reason: Reason
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> Self:
+        return read_body(cls, body)
 
 
 @dataclass(frozen=True, slots=True)
