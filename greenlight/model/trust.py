@@ -154,6 +154,11 @@ class TrustRoot:
         ):
             if len(found) > most:
                 raise MalformedError(Code.MALFORMED, f"a trust root of {len(found)} {what}")
+        for role, least in _LEAST.items():
+            if not least <= self.threshold_of(role) <= MAX_KEYS:
+                raise MalformedError(
+                    Code.MALFORMED, f"a threshold of {self.threshold_of(role)} {role.value}s"
+                )
         # Such a root could never be succeeded, or nothing would ever be enough for it.
         for role in (Role.OWNER, Role.REVIEWER, Role.WITNESS):
             wanted = self.threshold_of(role)

@@ -7,7 +7,7 @@ import base64
 from greenlight.model.trust import CONTENT_TYPE, RootSignature, TrustRoot
 from greenlight.primitives import cose
 from greenlight.primitives.ed25519 import Signer
-from greenlight.primitives.hybrid import half_of
+from greenlight.primitives.hybrid import HybridSigner, half_of
 
 
 def sign_root(root: TrustRoot, signer: Signer) -> RootSignature:
@@ -23,9 +23,20 @@ def sign_root(root: TrustRoot, signer: Signer) -> RootSignature:
     return RootSignature(issuer, _text(first), _text(second))
 
 
-def add_signature(root: TrustRoot, signer: Signer) -> TrustRoot:
-    """Return the root with a signature by ``signer``, in place of one it had."""
-    others = (one for one in root.signatures if one.key != signer.public.uri)
+def add_signature(root: TrustRoot, signer: Signer, before: TrustRoot | None = None) -> TrustRoot:
+    """Return the root with a signature by ``signer``, in place of one it had.
+
+    A half that neither root names is left out: nobody could verify what it signed.
+    """
+    key, half = signer.public.uri, half_of(signer)
+    named = [
+        held.half
+        for each in (before, root)
+        if each is not None and (held := each.find(key)) is not None
+    ]
+    if isinstance(signer, HybridSigner) and half is not None and half.public not in named:
+        signer = signer.classical
+    others = (one for one in root.signatures if one.key != key)
     return root.with_signatures((*others, sign_root(root, signer)))
 
 

@@ -69,7 +69,7 @@ def sign_proposal(state: LedgerState, root: TrustRoot, signer: Signer) -> TrustR
         raise RefusedError(
             Code.TRUST_REFUSED, f"{signer.public.uri} is no owner, neither before nor after"
         )
-    return add_signature(root, signer)
+    return add_signature(root, signer, before)
 
 
 def differences(before: TrustRoot, after: TrustRoot) -> Iterator[str]:

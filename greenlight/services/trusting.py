@@ -188,7 +188,7 @@ def signed_by(root: TrustRoot, before: TrustRoot, signers: Sequence[Signer]) -> 
         return root
     for signer in signers:
         if is_owner(root, signer) or is_owner(before, signer):
-            root = add_signature(root, signer)
+            root = add_signature(root, signer, before)
     return root
 
 

@@ -63,9 +63,7 @@ def root(*owners, version=1, **more):
 
 
 def signed(body, *signers):
-    for signer in signers:
-        body = add_signature(body, signer)
-    return body
+    return body.with_signatures(sign_root(body, signer) for signer in signers)
 
 
 def following(story, *owners, **more):
@@ -137,6 +135,15 @@ def test_a_format_1_root_with_a_threshold_is_followed_by_two_owners():
     assert story.add(lonely, ALICE).void is Code.TRUST_THRESHOLD
     body = following(story, ALICE, BOB)
     assert story.add(signed(body, BOB), ALICE).void is None
+
+
+def test_a_half_that_no_root_names_does_not_sign(story):
+    """Its holder signs as everybody does who has one half: nobody could verify the other."""
+    other = HybridSigner(BOB.classical, MldsaSigner(bytes(32)))
+    body = following(story, ALICE, BOB, CAROL)
+    signatures = [add_signature(body, each, story.state.trust).signatures for each in (BOB, other)]
+    assert [bool(one.post_quantum) for (one,) in signatures] == [True, False]
+    assert add_signature(add_signature(body, BOB), BOB).signatures[1:] == ()
 
 
 # --- rotation

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from greenlight.model.entry import Body, sign_entry
 from greenlight.model.trust import KeyRoles, Revocation, Role, Succession, TrustRoot
 from greenlight.model.trust_parts import unbase64
-from greenlight.model.trust_signing import add_signature, sign_root
+from greenlight.model.trust_signing import sign_root
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import SeedSigner, Signer
 from greenlight.primitives.hybrid import HybridSigner
@@ -39,9 +39,7 @@ def root(*owners: HybridSigner, version: int = 1, **more: object) -> TrustRoot:
 
 def signed(body: TrustRoot, *signers: Signer) -> TrustRoot:
     """Return a root under signatures."""
-    for signer in signers:
-        body = add_signature(body, signer)
-    return body
+    return body.with_signatures(sign_root(body, signer) for signer in signers)
 
 
 class Story:
