@@ -11,12 +11,20 @@ import pytest
 
 from benchmarks import paired
 from benchmarks.bulk import bulk_pairs
+from benchmarks.growth import Appending, inclusion_path
+from benchmarks.growth_page import BEGIN, END, Figure, with_figures
+from benchmarks.growth_page import draw as draw_growth
+from benchmarks.ledgers import make_ledger
 from benchmarks.paired import Command, Pair, Result, Side, measure
 from benchmarks.picture import draw
 from benchmarks.targets import TARGETS
 from benchmarks.tools import Bench
 from benchmarks.w5 import grown_pairs
 from benchmarks.workloads import make_w1, make_w2, make_w3, make_w4
+from greenlight.ledger.pin import DEFAULT_REF, read_pin
+from greenlight.ledger.read import read_ledger, read_records
+from greenlight.primitives.merkle import leaf_hash, node_hash
+from greenlight.store.repository import open_store
 from tests.tools import need
 
 
@@ -120,3 +128,66 @@ def test_every_workload_has_targets() -> None:
     """What was asked for, row by row; that each is measured, each workload's test shows."""
     assert {name for name, _, _ in TARGETS} == {"w1", "w2", "w3", "w4", "w5"}
     assert len(TARGETS) == 17
+
+
+def test_a_ledger_that_is_made_fast_is_one(tmp_path: Path) -> None:
+    """Nothing in it is void, whatever its commits hold, and a proof from it gives its root."""
+    for per_commit in (1, 40):
+        path = tmp_path / str(per_commit)
+        make_ledger(path, 90, per_commit)
+        with open_store(path, path) as store:
+            ledger = read_ledger(store, DEFAULT_REF, pin=read_pin(store), fully=True)
+            ledger.require()
+            assert (ledger.head.size, len(ledger.state.voids)) == (90, 0)
+            for index in (0, 63, 64, 89):
+                (raw,) = read_records(store, ledger, index, index + 1)
+                proof = inclusion_path(index, 0, 90, ledger.hashes.subtree)
+                assert root_by(leaf_hash(raw), index, 90, proof) == ledger.head.root
+
+
+def root_by(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
+    """RFC 9162 section 2.1.3.2."""
+    last, root = size - 1, leaf
+    for node in proof:
+        if index & 1 or index == last:
+            root = node_hash(node, root)
+            while not index & 1 and index:
+                index, last = index >> 1, last >> 1
+        else:
+            root = node_hash(root, node)
+        index, last = index >> 1, last >> 1
+    return root
+
+
+def test_the_growth_in_a_page_and_a_picture() -> None:
+    """Each figure is a row with its verdict; what has a line is drawn from its points."""
+    found = [
+        Figure("append", "the bare writes", 10**power, [(0.01, 0.004), (0.02, 0.004)], 5)
+        for power in range(7)
+    ]
+    found.append(Figure("verify all", "its signatures", 100, [(2.0, 1.0)], 1.5))
+    page = with_figures(f"before{BEGIN}old{END}after", "head", found)
+    assert page.startswith("before")
+    assert page.endswith("after")
+    assert "old" not in page
+    assert "| verify all | 100 | its signatures | 2000.0 | 1000.0 | 2.00 |" in page
+    assert page.count("| yes |") == 7
+    assert page.count("| **no** |") == 1
+    picture = ET.fromstring(draw_growth(found, "a & b"))  # noqa: S314 - our own
+    assert sum(tag.tag.endswith("circle") for tag in picture.iter()) == 7
+    with pytest.raises(SystemExit):
+        with_figures("no marks", "head", found)
+
+
+def test_what_an_append_is_held_against(tmp_path: Path) -> None:
+    """The bare work writes and syncs, and an append beside it is one that counts."""
+    path = tmp_path / "s.git"
+    make_ledger(path, 3)
+    with open_store(path, path) as store:
+        work = Appending(store, tmp_path / "bare")
+        work.ready(2)()
+        work.one()()
+        work.bare()
+        ledger = read_ledger(store, DEFAULT_REF, pin=read_pin(store))
+        assert (ledger.head.size, len(ledger.state.voids)) == (6, 0)
+    assert len([path for path in (tmp_path / "bare").rglob("*") if path.is_file()]) == 7

@@ -139,7 +139,7 @@ def test_neighbours_are_strangers() -> None:
 
 def test_who_keeps_and_who_executes_does_not_judge() -> None:
     """Only services bring evidence and verdict together; the ledger checks its own chain."""
-    allowed = ("verify.ledger", "verify.fold")
+    allowed = ("verify.ahead", "verify.ledger", "verify.fold")
     met = [
         f"{module} imports {name}"
         for module, name in crossings()

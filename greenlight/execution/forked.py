@@ -11,6 +11,7 @@ result; workers end when the caller does, since then nobody reads what they writ
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -209,6 +210,7 @@ def _serve(
     status = 1
     try:
         _INSIDE.set()
+        gc.freeze()  # what the caller held stays, and to look through it would copy its pages
         for fd in others:
             os.close(fd)
         # The caller decides what an interrupt means; it ends this process where it must.

@@ -13,8 +13,8 @@ A packet's own objects and its shelf come before any of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -24,21 +24,23 @@ from greenlight.ledger.commits import Committer, Piece, write_commits
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
 from greenlight.ledger.places import Place
 from greenlight.ledger.read import Ledger, keep, read_ledger
+from greenlight.ledger.tables import look_up
 from greenlight.model.entry import decode_entry
 from greenlight.model.head import Head
 from greenlight.model.kinds import ClockCorrected
-from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState, Void
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_RECORDS_PER_COMMIT
-from greenlight.primitives.merkle import EMPTY_ROOT
+from greenlight.primitives.merkle import EMPTY_ROOT, leaf_hash
 from greenlight.primitives.timestamp import format_micros
 from greenlight.store.durable import locked
 from greenlight.store.repository import Store
-from greenlight.verify.fold import fold
+from greenlight.verify.ahead import look
+from greenlight.verify.fold import Folding
 from greenlight.verify.ledger import Tip
 
 MAX_AHEAD = timedelta(seconds=300)  # clocks of one project that are kept differ by less
+_MANY = 16  # entries, whose claims are looked up at once
 MAX_TRIES = 1000  # lost races; each means that another writer got through
 AUTHOR = "greenlight <greenlight@localhost>"
 
@@ -79,6 +81,10 @@ class Placed:
     tip: Tip
     state: LedgerState
     voids: tuple[Void, ...]
+
+    @property
+    def leaves(self) -> Iterator[bytes]:
+        return (leaf_hash(raw) for piece in self.pieces for raw in piece.records)
 
 
 def append(  # noqa: PLR0913 - the outside world of one act
@@ -151,32 +157,46 @@ def place(ledger: Ledger, entries: Sequence[bytes], now: datetime) -> Placed:
         piece = _piece(tip, tuple(entries[at : at + MAX_RECORDS_PER_COMMIT]), now)
         pieces.append(piece)
         tip = piece.tip
-    state = fold(ledger.state, (decode_record(raw) for piece in pieces for raw in piece.records))
+    folding = Folding(ledger.state)
+    with nullcontext() if ledger.kept is None else ledger.kept.base.held():
+        if ledger.kept is not None and len(entries) > _MANY:
+            look_up(ledger.kept.base, _keys(pieces))
+        for piece in pieces:
+            for record, seen in zip(piece.placed, piece.seen, strict=True):
+                folding.add(record, seen)
+    state = folding.state
     voids = tuple(state.voids.since(ledger.state.voids))
     return Placed(tuple(entries), tuple(pieces), tip, state, voids)
 
 
+def _keys(pieces: Iterable[Piece]) -> Iterator[tuple[str, str]]:
+    """Yield what the fold will ask for: that it is not there yet, nearly always."""
+    for piece in pieces:
+        for seen in piece.seen:
+            if seen.entry is not None:
+                yield "uuid", f"{seen.entry.issuer} {seen.entry.uuid}"
+                yield from (("claim", claim) for claim in seen.entry.claims)
+                yield "tree", seen.entry.subject
+
+
 def _piece(tip: Tip, entries: tuple[bytes, ...], now: datetime) -> Piece:
-    first, records = tip.size, []
-    for entry in entries:
-        raw, tip = tip.place(entry, _ledger_time(tip, entry, now))
-        records.append(raw)
-    return Piece(first, entries, tuple(records), tip)
+    records, tip = tip.follow(entries, lambda entry, last: _ledger_time(last, entry, now))
+    return Piece(records, tuple([look(entry, {}) for entry in entries]), tip)
 
 
-def _ledger_time(tip: Tip, entry: bytes, now: datetime) -> datetime:
+def _ledger_time(last: datetime | None, entry: bytes, now: datetime) -> datetime:
     correction = _correction(entry)
     if correction is not None:
         return correction
-    if tip.time is None or tip.time <= now:
+    if last is None or last <= now:
         return now
-    if tip.time - now > MAX_AHEAD:
+    if last - now > MAX_AHEAD:
         raise RefusedError(
             Code.CLOCK_AHEAD,
-            f"the ledger's time is {format_micros(tip.time)}, this clock says {format_micros(now)}",
+            f"the ledger's time is {format_micros(last)}, this clock says {format_micros(now)}",
             hint="if this clock is right, an owner corrects the ledger's: greenlight clock correct",
         )
-    return tip.time
+    return last
 
 
 def _correction(entry: bytes) -> datetime | None:
@@ -243,6 +263,7 @@ def write_placed(store: Store, ledger: Ledger, placed: Placed, places: Sequence[
         places=ledger.places.followed_by(places),
         state=placed.state,
         tip=placed.tip,
+        hashes=ledger.hashes.followed_by(placed.leaves),
     )
     with suppress(StoreError):
         store.objects.release()

@@ -9,11 +9,13 @@ from typing import Final
 
 from greenlight.ledger.message import describe
 from greenlight.ledger.places import Place
+from greenlight.model.record import Record
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.gittree import tree_objects
 from greenlight.store.gitobjects import object_id
 from greenlight.store.packets import commit_body
 from greenlight.store.repository import Store
+from greenlight.verify.ahead import Look
 from greenlight.verify.ledger import Tip
 
 PACKED: Final = 64  # more objects than this are one pack: two files to sync, not hundreds
@@ -24,16 +26,24 @@ class Piece:
     """The records of one ledger commit, not yet written.
 
     Attributes:
-        first: Index of the first.
-        entries: What was placed.
-        records: Their bytes, in order.
+        placed: The records, in order.
+        seen: What can be said of the entry in each by itself.
         tip: The end of the ledger with them.
     """
 
-    first: int
-    entries: tuple[bytes, ...]
-    records: tuple[bytes, ...]
+    placed: tuple[Record, ...]
+    seen: tuple[Look, ...]
     tip: Tip
+
+    @property
+    def first(self) -> int:
+        """Index of the first."""
+        return self.placed[0].index
+
+    @property
+    def records(self) -> tuple[bytes, ...]:
+        """Their bytes, in order."""
+        return tuple([record.raw for record in self.placed])
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +106,7 @@ def _make(
         objects[oid] = (kind, body)
         return oid
 
-    blobs = tuple(put("blob", raw) for raw in piece.records)
+    blobs = tuple([put("blob", raw) for raw in piece.records])
     head = put("blob", piece.tip.head.encode())
     frontier = put("blob", piece.tip.frontier_bytes)
     names = dict(_names(piece.first, blobs)) | {"frontier.cbor": frontier, "head": head}
@@ -111,10 +121,14 @@ def _make(
         signer=committer.signer,
         author=committer.author,
         time=now,
-        message=describe(piece.entries) if committer.message is None else committer.message,
+        message=_message(piece) if committer.message is None else committer.message,
     )
     commit = put("commit", body)
     return Place.of(commit, piece.first, blobs, head=head, frontier=frontier), objects
+
+
+def _message(piece: Piece) -> str:
+    return describe([seen.entry for seen in piece.seen])
 
 
 def _names(first: int, blobs: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from greenlight.errors import MalformedError
-from greenlight.model.entry import Entry, decode_entry
+from greenlight.model.entry import Entry
 from greenlight.primitives.text import escape
 
 _MAX_DESCRIBED = 16  # entries with trailers of their own; git reads 64 KiB of a message
@@ -36,9 +35,8 @@ _TRAILERS = (
 )
 
 
-def describe(entries: Sequence[bytes]) -> str:
-    """Return the message of the commit that adds ``entries``."""
-    decoded = [_decode(raw) for raw in entries]
+def describe(decoded: Sequence[Entry | None]) -> str:
+    """Return the message of the commit that adds entries; None is one that does not parse."""
     subject = ", ".join(_subject(entry) for entry in decoded[:2])
     if len(decoded) > 2:  # noqa: PLR2004 - two fit a line
         subject += f" and {len(decoded) - 2} more"
@@ -48,13 +46,6 @@ def describe(entries: Sequence[bytes]) -> str:
     else:
         trailers = [line for entry in decoded if entry is not None for line in _trailers(entry)]
     return subject + "\n\n" + "\n".join(trailers) + "\n"
-
-
-def _decode(raw: bytes) -> Entry | None:
-    try:
-        return decode_entry(raw)
-    except MalformedError:
-        return None
 
 
 def _subject(entry: Entry | None) -> str:

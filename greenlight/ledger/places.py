@@ -45,6 +45,12 @@ class Place:
         """Object ids of its records, in order."""
         return tuple(map(self.blob_of, range(self.first, self.end)))
 
+    def part(self, first: int, stop: int) -> Self:
+        """Return the same commit with some of its records alone."""
+        width = len(self.commit) // 2
+        ids = self.ids[(first - self.first) * width : (stop - self.first) * width]
+        return type(self)(self.commit, first, ids, self.head, self.frontier)
+
     def blob_of(self, index: int) -> str:
         """Return the object id of one of its records, by index."""
         width = len(self.commit) // 2

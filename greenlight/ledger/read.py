@@ -7,22 +7,27 @@ where each record lies.  A caller that would act on it asks ``require`` first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, MalformedError, StoreError
 from greenlight.ledger.base import Base
+from greenlight.ledger.hashes import Hashes
 from greenlight.ledger.pin import Pin
 from greenlight.ledger.places import Place, Places
 from greenlight.ledger.snapshot import Kept, Making, UnkeptError, extend, open_snapshot
+from greenlight.ledger.stream import End, Item, Unread, stream
 from greenlight.ledger.walk import OddCommitError, walk, walk_since
 from greenlight.model.finding import Finding, Report
 from greenlight.model.head import Head
 from greenlight.model.state import LedgerState
 from greenlight.primitives.limits import MAX_RECORD_BYTES
+from greenlight.primitives.merkle import Frontier, leaf_hash
 from greenlight.store.repository import Store
+from greenlight.verify.ahead import keys_of
 from greenlight.verify.ledger import Chain, ChainCheck, Tip
 
 _CHUNK: Final = 8192  # records folded in memory at a time: 15 MiB
@@ -39,6 +44,7 @@ class Ledger:
         findings: Faults that break it; no void entries (``state.voids``).
         state: The fold of its records.
         tip: Where the next record goes.
+        hashes: Its Merkle tree: ``hashes.subtree`` is what proofs are made of.
         kept: What it stands on: an earlier part of it, in tables; None in memory alone.
         shared: Whether it is that of a remote, whose ledger counts.
     """
@@ -49,6 +55,7 @@ class Ledger:
     findings: tuple[Finding, ...] = ()
     state: LedgerState = field(default_factory=LedgerState)
     tip: Tip = field(default_factory=Tip)
+    hashes: Hashes = field(default_factory=Hashes, compare=False, repr=False)
     kept: Kept | None = field(default=None, compare=False, repr=False)
     shared: bool = field(default=False, compare=False)
 
@@ -146,8 +153,8 @@ def read_records(store: Store, ledger: Ledger, first: int, stop: int) -> Iterato
     for place in ledger.places.from_record(first):
         if place.first >= stop:
             return
-        for index in range(max(first, place.first), min(stop, place.end)):
-            yield store.objects.read_as("blob", place.blob_of(index), max_bytes=MAX_RECORD_BYTES)
+        oids = map(place.blob_of, range(max(first, place.first), min(stop, place.end)))
+        yield from store.objects.read_run("blob", oids, max_bytes=MAX_RECORD_BYTES)
 
 
 def contains_head(store: Store, ledger: Ledger, size: int, root: bytes) -> tuple[Finding, ...]:
@@ -170,10 +177,8 @@ def contains_head(store: Store, ledger: Ledger, size: int, root: bytes) -> tuple
     head = Head(ledger.head.origin, size, root)
     held = _holds(store, ledger.places, ledger.tip, head)
     if held is None:
-        chain = ChainCheck(seen=head)
-        for raw in read_records(store, ledger, 0, size):
-            chain.tip = chain.tip.after(raw, None)
-        held = chain.tip.head == head
+        frontier = Frontier().followed_by(map(leaf_hash, read_records(store, ledger, 0, size)))
+        held = Head(ledger.head.origin, size, frontier.root) == head
     if held:
         return ()
     found = f"size {ledger.head.size} root {ledger.head.root.hex()}"
@@ -197,6 +202,7 @@ def keep(before: Ledger, after: Ledger, store: Store) -> None:
             with Making(store, beside=True) as making:
                 making.add_places(after.places)
                 state = making.fold_in(after.state)
+                making.hash_in((after.hashes.new,))
                 making.finish(after.ref, after.commit, after.tip, state, _again(store))
         except UnkeptError:
             return
@@ -234,12 +240,12 @@ def _kept(store: Store, ref: str, pin: Pin | None) -> Ledger | None:
 
 
 def _as_ledger(kept: Kept) -> Ledger:
-    return Ledger(kept.ref, kept.commit, kept.places, (), kept.state, kept.tip, kept)
+    return Ledger(kept.ref, kept.commit, kept.places, (), kept.state, kept.tip, kept.hashes, kept)
 
 
 def _as_kept(ledger: Ledger, base: Base) -> Kept:
     commit = ledger.commit or ""
-    return Kept(ledger.ref, commit, ledger.tip, ledger.state, ledger.places, base)
+    return Kept(ledger.ref, commit, ledger.tip, ledger.state, ledger.places, ledger.hashes, base)
 
 
 def _holds(store: Store, places: Places, tip: Tip, head: Head) -> bool | None:
@@ -271,7 +277,12 @@ def _read_on(
 ) -> Ledger:
     """Read the commits that came after what is known."""
     check = against.check(known.tip, known.state)
-    chain = _check(store, known.ref, places, check)
+    count = sum(place.count for place in places)
+    with closing(stream(store, places, count, lambda: keys_of(check.state.trust))) as items:
+        whole = all(_take(known.ref, item, check) for item in items)
+    chain = Chain(tuple(check.findings), check.state, check.tip)
+    if whole:
+        chain = check.finish(head=None, frontier=None)
     ledger = Ledger(
         known.ref,
         commit,
@@ -279,6 +290,7 @@ def _read_on(
         chain.findings,
         chain.state,
         chain.tip,
+        known.hashes.followed_by(check.leaves),
         known.kept,
     )
     if known.kept is not None and places and not chain.findings:
@@ -305,36 +317,29 @@ def _read_all(store: Store, ref: str, commit: str, against: _Against) -> Ledger:
 
 def _read_into(making: Making, store: Store, ref: str, commit: str, against: _Against) -> Ledger:
     making.add_places(walk(store, commit))
-    tip, state = Tip(), LedgerState()
+    check = against.check(Tip(), LedgerState())
     findings: list[Finding] = []
     whole = True
-    for chunk in _chunks(making.places):
-        check = against.check(tip, state)
-        whole = _take_all(store, ref, chunk, check)
-        findings += check.findings
-        tip, state = check.tip, making.fold_in(check.state)
-        if not whole:
-            break
+    items = stream(store, making.places, making.records, lambda: keys_of(check.state.trust))
+    with closing(items):
+        for item in items:
+            whole = _take(ref, item, check)
+            if not whole:
+                break
+            if len(check.leaves) >= _CHUNK:
+                findings += check.findings
+                making.hash_in(check.leaves)
+                check = against.check(check.tip, making.fold_in(check.state))
+    findings += check.findings
+    making.hash_in(check.leaves)
+    tip, state = check.tip, making.fold_in(check.state)
     if whole:
         check = against.check(tip, state)
         findings += check.finish(head=None, frontier=None).findings
     if findings:
         kept = making.stopped(ref, commit, tip, state)
-        return Ledger(ref, commit, kept.places, tuple(findings), state, tip, kept)
+        return Ledger(ref, commit, kept.places, tuple(findings), state, tip, kept.hashes, kept)
     return _as_ledger(making.finish(ref, commit, tip, state, _again(store)))
-
-
-def _chunks(places: Iterable[Place]) -> Iterator[list[Place]]:
-    chunk: list[Place] = []
-    records = 0
-    for place in places:
-        chunk.append(place)
-        records += place.count
-        if records >= _CHUNK:
-            yield chunk
-            chunk, records = [], 0
-    if chunk:
-        yield chunk
 
 
 class _Again:
@@ -361,25 +366,16 @@ def _again(store: Store) -> _Again:
 # --- records
 
 
-def _check(store: Store, ref: str, places: list[Place], check: ChainCheck) -> Chain:
-    if not _take_all(store, ref, places, check):
-        return Chain(tuple(check.findings), check.state, check.tip)
-    return check.finish(head=None, frontier=None)
-
-
-def _take_all(store: Store, ref: str, places: list[Place], check: ChainCheck) -> bool:
-    """Go through records, and what each commit says of itself; report whether all were read."""
-    for place in places:
-        try:
-            for blob in place.blobs:
-                check.add(store.objects.read_as("blob", blob, max_bytes=MAX_RECORD_BYTES))
-            head = store.objects.read_as("blob", place.head, max_bytes=MAX_RECORD_BYTES)
-            frontier = store.objects.read_as("blob", place.frontier, max_bytes=MAX_RECORD_BYTES)
-        except (MalformedError, StoreError) as error:
-            where = f"{ref}@{place.commit}"
-            check.findings.append(_unreadable(where, error))
+def _take(ref: str, item: Item, check: ChainCheck) -> bool:
+    """Check what was read next; report whether it could be read."""
+    match item:
+        case Unread():
+            check.findings.append(_unreadable(f"{ref}@{item.commit}", item.error))
             return False
-        check.check_head(head, frontier, f"ledger commit {place.commit}")
+        case End():
+            check.check_head(item.head, item.frontier, f"ledger commit {item.commit}")
+        case _:
+            check.add_ahead(item)
     return True
 
 

@@ -22,8 +22,10 @@ from typing import Final, cast
 
 from greenlight.errors import GreenlightError, StoreError
 from greenlight.ledger.base import Base, Row, Tables, checksum, connect
+from greenlight.ledger.hashes import HASH_SCHEMA, Hashes, HashTable, insert_hashes
 from greenlight.ledger.peek import PATTERN
 from greenlight.ledger.places import Place, Places
+from greenlight.ledger.sieve import Sieve
 from greenlight.ledger.tables import (
     PACKET_COLUMNS,
     SCHEMA,
@@ -43,9 +45,10 @@ from greenlight.store.durable import locked, sync_directory, sync_file, unique_n
 from greenlight.store.repository import Store
 from greenlight.verify.ledger import Tip
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 _BOUND_COLUMNS: Final = 10
 _CHUNK: Final = 512  # places written at a time
+_CACHE_KIB: Final = 32 * 1024  # of tables in the making: rows go in at any place of them
 
 
 class UnkeptError(Exception):
@@ -62,6 +65,7 @@ class Kept:
         tip: Where the next record goes.
         state: The fold of its records, on the tables.
         places: Its commits, on the tables.
+        hashes: Its Merkle tree, on the tables.
         base: The tables.
     """
 
@@ -70,6 +74,7 @@ class Kept:
     tip: Tip
     state: LedgerState
     places: Places
+    hashes: Hashes
     base: Base
 
 
@@ -123,7 +128,7 @@ def _read_bound(
         raise ValueError(size)
     base = Base(Tables(connection, path), tip.size, lambda: again(ref, commit))
     state = state_on(base, time=tip.time, trust=_trust(trust))
-    return Kept(ref, commit, tip, state, Places(PlaceTable(base)), base)
+    return Kept(ref, commit, tip, state, Places(PlaceTable(base)), Hashes(HashTable(base)), base)
 
 
 def _trust(text: str) -> TrustRoot | None:
@@ -164,6 +169,7 @@ def extend(before: Kept, after: Kept) -> None:
             if bound == [(before.commit, before.tip.size)]:
                 _insert_places(connection, after.places.new)
                 _insert_state(connection, after.state)
+                insert_hashes(connection, after.hashes)
                 _bind(connection, after.ref, after.commit, after.tip, after.state.trust)
                 connection.execute("COMMIT")
         finally:
@@ -175,12 +181,22 @@ def _insert_places(connection: sqlite3.Connection, places: Iterable[Place]) -> N
     connection.executemany("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?)", map(place_row, places))
 
 
-def _insert_state(connection: sqlite3.Connection, state: LedgerState) -> None:
-    connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", fact_rows(state))
+def _insert_state(
+    connection: sqlite3.Connection, state: LedgerState, sieve: Sieve | None = None
+) -> None:
+    facts = sorted(fact_rows(state))  # in the order of their table, which grows faster so
+    packets = list(packet_rows(state))
+    if sieve is not None:
+        for kind, key, *_ in facts:
+            sieve.add(str(kind), str(key))
+        for _, packet, tree, *_ in packets:
+            sieve.add("packet", str(packet))
+            sieve.add("tree", str(tree))
+    connection.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?)", facts)
     marks = ", ".join("?" * len(PACKET_COLUMNS.split(", ")))
     connection.executemany(
         f"INSERT INTO packets ({PACKET_COLUMNS}) VALUES ({marks})",  # noqa: S608 - our own columns
-        packet_rows(state),
+        packets,
     )
 
 
@@ -196,6 +212,11 @@ class Making(AbstractContextManager["Making"]):
     """Tables in the making, for a ledger that is read from its beginning.
 
     They go away with this, unless they were kept; what stands on them can be read on.
+
+    Attributes:
+        path: Where they are until they are kept; None in a temporary file.
+        hashes: The Merkle tree so far.
+        records: How many there will be.
 
     Args:
         store: Whose ledger it is.
@@ -221,22 +242,28 @@ class Making(AbstractContextManager["Making"]):
                 # A file that is not whole is never seen, so nothing can be torn here.
                 self.connection.execute("PRAGMA journal_mode = OFF")
                 self.connection.execute("PRAGMA synchronous = OFF")
-                self.connection.executescript(SCHEMA)
+                self.connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+                self.connection.executescript(SCHEMA + HASH_SCHEMA)
                 self.connection.execute("BEGIN")
             except sqlite3.Error:
                 self._discard()
                 raise
         self._tables = Tables(self.connection, None)
+        self.hashes = Hashes()
+        self.records = 0
+        self._sieve = Sieve(0)
 
     def add_places(self, places: Iterable[Place]) -> None:
-        """Write down where records lie, in any order."""
+        """Write down where records lie, all of them, in any order."""
         chunk: list[Place] = []
         for place in places:
             chunk.append(place)
+            self.records += place.count
             if len(chunk) == _CHUNK:
                 self._add(chunk)
                 chunk.clear()
         self._add(chunk)
+        self._sieve = Sieve(self.records)
 
     def _add(self, places: list[Place]) -> None:
         with _writing():
@@ -250,16 +277,24 @@ class Making(AbstractContextManager["Making"]):
     def _places(self, base: Base) -> Places:
         return Places(PlaceTable(base))
 
+    def hash_in(self, leaves: Iterable[bytes]) -> None:
+        """Write down the leaf hashes of the records that follow."""
+        hashes = self.hashes.followed_by(leaves)
+        with _writing():
+            insert_hashes(self.connection, hashes)
+        self.hashes = Hashes(HashTable(Base(self._tables, hashes.size)))
+
     def fold_in(self, state: LedgerState) -> LedgerState:
         """Write down what is new in a state; return the same state, on the tables."""
         with _writing():
-            _insert_state(self.connection, state)
-        return state_on(Base(self._tables, state.size), time=state.time, trust=state.trust)
+            _insert_state(self.connection, state, self._sieve)
+        base = Base(self._tables, state.size, sieve=self._sieve)
+        return state_on(base, time=state.time, trust=state.trust)
 
     def stopped(self, ref: str, commit: str, tip: Tip, state: LedgerState) -> Kept:
         """Return a ledger that is broken, on the tables; it is not kept."""
         base = Base(self._tables, state.size)
-        return Kept(ref, commit, tip, state, self.places, base)
+        return Kept(ref, commit, tip, state, self.places, self.hashes, base)
 
     def finish(
         self, ref: str, commit: str, tip: Tip, state: LedgerState, again: Callable[[str, str], Base]
@@ -276,7 +311,8 @@ class Making(AbstractContextManager["Making"]):
                 tables = Tables(connect(path), path)
         base = Base(tables, tip.size, lambda: again(ref, commit))
         state = state_on(base, time=state.time, trust=state.trust)
-        return Kept(ref, commit, tip, state, self._places(base), base)
+        hashes = Hashes(HashTable(base))
+        return Kept(ref, commit, tip, state, self._places(base), hashes, base)
 
     def _keep(self) -> Path | None:
         """Move the file into place; all others give way."""

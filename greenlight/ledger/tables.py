@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
 from greenlight.codes import Code
 from greenlight.ledger.base import Base, Row, checksum
 from greenlight.ledger.places import Place
+from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
@@ -41,6 +42,8 @@ PACKET_COLUMNS: Final = (
 )
 _FACT_COLUMNS: Final = "kind, key, record, value, checksum"
 _PLACE_COLUMNS: Final = "first, ledger_commit, head, frontier, ids, checksum"
+_ASKED: Final = 128  # keys in one question: SQLite before 3.32 takes 999 values
+_REMEMBERED: Final = 64  # facts that were looked up: a grant is asked for by each of its runs
 _PAGE: Final = 64  # rows at a time, so that no writer waits for a reader that takes long
 
 SCHEMA: Final = """
@@ -73,6 +76,7 @@ CREATE TABLE facts (
     checksum INTEGER NOT NULL,
     PRIMARY KEY (kind, key, record)
 ) WITHOUT ROWID;
+CREATE INDEX runs ON facts (record) WHERE kind = 'run';
 CREATE TABLE packets (
     record INTEGER PRIMARY KEY,
     packet TEXT NOT NULL,
@@ -228,17 +232,26 @@ class _Facts(Generic[Key, Value]):
         self._spell = spell
         self._unspell = unspell
         self._read = read
+        self._found: dict[str, Value] = {}
 
     def find(self, key: Key) -> Value | None:
+        spelled = self._spell(key)
+        if self._base.lacks(self._kind, spelled):
+            return None
+        if spelled in self._found:
+            return self._found[spelled]
         rows = self._base.rows(
             f"SELECT {_FACT_COLUMNS} FROM facts WHERE kind = ? AND key = ? AND record < ?"  # noqa: S608 - our own columns
             " ORDER BY record DESC LIMIT 1",
             self._kind,
-            self._spell(key),
+            spelled,
             self._base.size,
         )
         for _, _, record, value in rows:
-            return self._read(_int(record), str(value))
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[spelled] = found = self._read(_int(record), str(value))
+            return found
         return None
 
     def pairs(self) -> Iterator[tuple[Key, Value]]:
@@ -300,6 +313,7 @@ def _pair(key: str) -> tuple[str, str]:
 
 
 _SAID: Final = (
+    _Said("checkpoints", CheckpointSigned.from_body, str, int),
     _Said("doubled", SealDoubled.from_body, str, str),
     _Said("lost_runs", RunOpened.from_body, str, str),
     _Said("grants_revoked", GrantRevoked.from_body, str, str),
@@ -371,6 +385,8 @@ class _Packets:
         self._base = base
 
     def find(self, key: str) -> PacketState | None:
+        if self._base.lacks("packet", key):
+            return None
         found = packets_where(self._base, f"packet = ? AND state = '{SEALED}'", key)
         return next((packet_of(row) for row in found), None)
 
@@ -389,6 +405,8 @@ class _Trees:
         self._base = base
 
     def find(self, key: str) -> str | None:
+        if self._base.lacks("tree", key):
+            return None
         found = packets_where(self._base, f"tree = ? AND state = '{SEALED}'", key)
         return next((str(row[1]) for row in found), None)
 
@@ -417,6 +435,35 @@ class _Conflicts:
 
     def __len__(self) -> int:
         return _count_packets(self._base, CONFLICT)
+
+
+def look_up(base: Base, keys: Iterable[tuple[str, str]]) -> None:
+    """Look up many keys at once, so that those that are new are not asked for one by one.
+
+    Args:
+        base: The tables.
+        keys: Each a kind of fact and its key as it is spelled, or ``tree`` and a packet's tree.
+    """
+    wanted = set(keys)
+    facts = [pair for pair in wanted if pair[0] != "tree"]
+    for at in range(0, len(facts), _ASKED):
+        some = facts[at : at + _ASKED]
+        found = base.pairs(
+            f"WITH wanted (kind, key) AS (VALUES {', '.join(['(?, ?)'] * len(some))})"  # noqa: S608 - marks alone
+            " SELECT kind, key FROM wanted CROSS JOIN facts USING (kind, key)",
+            *(text for pair in some for text in pair),
+        )
+        wanted.difference_update(found)
+    trees = [tree for kind, tree in wanted if kind == "tree"]
+    for at in range(0, len(trees), _ASKED):
+        some_trees = trees[at : at + _ASKED]
+        found = base.pairs(
+            f"WITH wanted (tree) AS (VALUES {', '.join(['(?)'] * len(some_trees))})"  # noqa: S608 - marks alone
+            " SELECT 'tree', tree FROM wanted CROSS JOIN packets USING (tree)",
+            *some_trees,
+        )
+        wanted.difference_update(found)
+    base.note_absent(wanted)
 
 
 def packets_where(base: Base, where: str, *values: object) -> list[Row]:
@@ -457,6 +504,32 @@ def _each_packet(base: Base, state: str) -> Iterator[PacketState]:
     ):
         yield from map(packet_of, rows)
         first = _int(rows[-1][0]) + 1
+
+
+def late_packets(base: Base) -> Iterator[tuple[PacketState, str]]:
+    """Yield the packets, newest first, each with SEALED or CONFLICT."""
+    last = base.size
+    while rows := base.rows(
+        f"SELECT {PACKET_COLUMNS} FROM packets WHERE record < ? ORDER BY record DESC LIMIT ?",  # noqa: S608 - our own columns
+        last,
+        _PAGE,
+    ):
+        yield from ((packet_of(row), str(row[7])) for row in rows)
+        last = _int(rows[-1][0])
+
+
+def late_runs(base: Base) -> Iterator[RunState]:
+    """Yield the runs, newest first."""
+    last = base.size
+    while rows := base.rows(
+        # Left to itself, SQLite goes through all runs and sorts them.
+        f"SELECT {_FACT_COLUMNS} FROM facts INDEXED BY runs"  # noqa: S608 - our own columns
+        " WHERE kind = 'run' AND record < ? ORDER BY record DESC LIMIT ?",
+        last,
+        _PAGE,
+    ):
+        yield from (_run(_int(record), str(value)) for _, _, record, value in rows)
+        last = _int(rows[-1][2])
 
 
 def _count_packets(base: Base, state: str) -> int:

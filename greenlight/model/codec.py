@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import Enum
 from functools import cache
@@ -85,6 +85,8 @@ def _default(declared: Field[Any]) -> Any:
 
 def to_plain(value: object) -> Any:
     """Return ``value`` as dicts, lists, texts, integers and booleans."""
+    if type(value) is str or type(value) is int:
+        return value  # most are: an enumeration is of neither type
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
@@ -142,11 +144,89 @@ def from_plain(cls: type[_T], data: object) -> _T:
         Unreadable: It is not one.
     """
     problems: list[Problem] = []
+    try:
+        quick: _T = _quick(cls)(data)  # type: ignore[arg-type]  # a type is hashable
+    except _Odd:
+        pass
+    else:
+        return quick
     value = _read(cls, data, "", problems)
     if problems:
         raise Unreadable(problems)
     result: _T = value
     return result
+
+
+class _Odd(Exception):  # noqa: N818 - internal control flow
+    """Something is wrong, or unusual: for ``_read``, which says what."""
+
+
+@cache
+def _quick(hint: Any) -> Callable[[Any], Any]:
+    """Return what reads a value that has nothing wrong, and raises for every other.
+
+    It accepts nothing that ``_read`` refuses; to look at the annotations for each value would
+    take most of the time of reading a ledger.
+    """
+    origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        base, bound = typing.get_args(hint)[:2]
+        return _quick_text(bound) if isinstance(bound, Text) else _quick_range(base, bound)
+    if origin is tuple:
+        return _quick_array(_quick(typing.get_args(hint)[0]))
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _quick_object(hint)
+
+    def read(data: object) -> object:
+        problems: list[Problem] = []
+        value = _read(hint, data, "", problems)
+        if problems:
+            raise _Odd
+        return value
+
+    return read
+
+
+def _quick_text(bound: Text) -> Callable[[Any], Any]:
+    match = _compiled(bound.pattern).fullmatch
+
+    def read(data: object) -> object:
+        if not isinstance(data, str) or match(data) is None:
+            raise _Odd
+        return data
+
+    return read
+
+
+def _quick_range(base: type, bound: Range) -> Callable[[Any], Any]:
+    low, high = bound.low, bound.high
+
+    def read(data: Any) -> Any:
+        if type(data) is not base or not low <= data <= high:  # type: ignore[operator]  # an int by the test before
+            raise _Odd
+        return data
+
+    return read
+
+
+def _quick_array(element: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def read(data: object) -> object:
+        if not isinstance(data, list) or len(data) > MAX_ROWS:
+            raise _Odd
+        return tuple([element(item) for item in data])
+
+    return read
+
+
+def _quick_object(hint: type[Any]) -> Callable[[Any], Any]:
+    readers = {member.name: _quick(member.hint) for member in members(hint)}  # type: ignore[arg-type]  # a type is hashable
+
+    def read(data: object) -> object:
+        if not isinstance(data, dict) or data.keys() != readers.keys():
+            raise _Odd
+        return hint(**{name: reader(data[name]) for name, reader in readers.items()})
+
+    return read
 
 
 def _read(hint: Any, data: object, pointer: str, problems: list[Problem]) -> Any:

@@ -12,6 +12,7 @@ from typing import Protocol, Self, TypeVar, overload
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 Value_co = TypeVar("Value_co", covariant=True)
+Other = TypeVar("Other")
 Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -72,12 +73,21 @@ class Layered(Mapping[Key, Value]):
             raise KeyError(key)
         return found
 
+    @overload
+    def get(self, key: Key, /) -> Value | None: ...
+
+    @overload
+    def get(self, key: Key, default: Value | Other, /) -> Value | Other: ...
+
+    def get(self, key: Key, default: object = None, /) -> object:
+        """Return the value of ``key``, or ``default``: no exception for each key that is new."""
+        if key in self.new:
+            return self.new[key]
+        found = None if self.base is None else self.base.find(key)
+        return default if found is None else found
+
     def __contains__(self, key: object) -> bool:
-        try:
-            self[key]  # type: ignore[index]  # what is no key is not found
-        except KeyError:
-            return False
-        return True
+        return self.get(key) is not None  # type: ignore[arg-type]  # what is no key is not found
 
     def pairs(self) -> Iterator[tuple[Key, Value]]:
         """Yield all entries: those of the base first."""

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, Generic, Self, TypeVar
 
 from greenlight.codes import Code
+from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.doubled import SealDoubled
 from greenlight.model.finding import Finding
 from greenlight.model.grant import Grant, GrantRevoked
@@ -181,6 +182,7 @@ class LedgerState:
         uuids: Index of its record, by actor and UUID of every signed entry.
         voids: Entries without effect, in order; conflicts among them.
         corrections: Indexes at which an owner corrected the clock, each by itself.
+        checkpoints: Signed checkpoints, by the record that brought them; roots are not compared.
         lost_runs: Runs whose opening lost a claim to another, by run; their packets are CONFLICT.
         grants_revoked: By grant.
         receipts: Authorisation receipts, by id; spent ones too.
@@ -211,6 +213,7 @@ class LedgerState:
     uuids: Layered[tuple[str, str], int] = field(default_factory=Layered)
     voids: Grown[Void] = field(default_factory=Grown)
     corrections: Layered[int, int] = field(default_factory=Layered)
+    checkpoints: Layered[int, Said[CheckpointSigned]] = field(default_factory=Layered)
     lost_runs: Layered[str, Said[RunOpened]] = field(default_factory=Layered)
     grants_revoked: Layered[str, Said[GrantRevoked]] = field(default_factory=Layered)
     receipts: Layered[str, Said[AuthorisationReceipt]] = field(default_factory=Layered)

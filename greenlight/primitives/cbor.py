@@ -13,7 +13,8 @@ The door to ``cbor2``.  Rules, for writing and for reading:
 Reading scans the bytes before ``cbor2`` sees them.  ``strict_hashable_types``, its switch
 against keys that were chosen to collide, refuses integer keys as well, so the scan has to
 keep other keys, shared references and bignums away from it; what ``cbor2`` then reads
-must encode to the same bytes again.
+must encode to the same bytes again.  An item of a shape that was read before is compared with
+that instead (``primitives.shapes``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import cbor2
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.primitives.limits import MAX_CBOR_DEPTH, MAX_INT64, MAX_RECORD_BYTES
+from greenlight.primitives.shapes import NOTHING, Shapes
 
 # Major types, RFC 8949 section 3.1
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
@@ -33,6 +35,7 @@ _KEY_TYPES: Final = frozenset({_UNSIGNED, _NEGATIVE, _TEXT})
 _FALSE_TRUE_NULL: Final = frozenset({0xF4, 0xF5, 0xF6})
 _ONE_BYTE: Final = 24  # arguments from here on do not fit the initial byte
 _WIDTHS: Final = {24: 1, 25: 2, 26: 4, 27: 8}  # bytes of an argument after the initial byte
+_SHAPES: Final = Shapes()
 
 
 def encode(value: object, *, tag: int | None = None) -> bytes:
@@ -54,6 +57,9 @@ def decode(data: bytes, *, max_bytes: int = MAX_RECORD_BYTES, tag: int | None = 
     """
     if len(data) > max_bytes:
         raise _malformed(f"{len(data)} bytes, at most {max_bytes} are read")
+    known = _SHAPES.find(data, tag)
+    if known is not NOTHING:
+        return known
     start = 0
     if tag is not None:
         head = cbor2.dumps(cbor2.CBORTag(tag, 0))[:-1]  # without the 0
@@ -75,7 +81,25 @@ def decode(data: bytes, *, max_bytes: int = MAX_RECORD_BYTES, tag: int | None = 
     # The scan saw types, text and order; heads and values are what a second writer makes of them.
     if cbor2.dumps(value) != data[start:]:
         raise _malformed("the item does not encode to the same bytes again")
+    _SHAPES.learn(data, start, tag)
     return value
+
+
+def bytes_head(length: int) -> bytes:
+    """Return the head of a byte string of so many bytes (RFC 8949 section 3)."""
+    return _head(_BYTES, length)
+
+
+def integer(value: int) -> bytes:
+    """Return an integer from 0 to int64, as ``encode`` writes it."""
+    return _head(_UNSIGNED, value)
+
+
+def _head(kind: int, argument: int) -> bytes:
+    if argument < _ONE_BYTE:
+        return bytes((kind << 5 | argument,))
+    width = 1 if argument < 1 << 8 else 2 if argument < 1 << 16 else 4 if argument < 1 << 32 else 8
+    return bytes((kind << 5 | 23 + width.bit_length(),)) + argument.to_bytes(width)
 
 
 def _ordered(value: object, depth: int) -> object:

@@ -38,6 +38,7 @@ _NAMES: Final = {EDDSA: "EdDSA", ML_DSA_44: "ML-DSA-44"}
 _ALG, _CONTENT_TYPE, _KID, _CWT_CLAIMS = 1, 3, 4, 15
 _ISS, _SUB = 1, 2
 _KID_BYTES: Final = 32
+_SIGNATURE1: Final = b"\x84\x6aSignature1"  # an array of four, and the first of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,17 @@ class Sign1:
 
 def sig_structure(protected: bytes, payload: bytes) -> bytes:
     """Return the bytes that are signed: RFC 9052 section 4.4, without external data."""
-    return cbor.encode(["Signature1", protected, b"", payload])
+    # What ``cbor.encode`` writes of these four, without its search for what they are.
+    return b"".join(
+        (
+            _SIGNATURE1,
+            cbor.bytes_head(len(protected)),
+            protected,
+            b"\x40",
+            cbor.bytes_head(len(payload)),
+            payload,
+        )
+    )
 
 
 def sign1(

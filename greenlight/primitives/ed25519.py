@@ -14,6 +14,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 
 # The C functions themselves: importing ``nacl.bindings`` costs 10 ms, a tenth of a whole
@@ -124,6 +125,7 @@ def format_uri(thumbprint: bytes) -> str:
     return URI_PREFIX + base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode("ascii")
 
 
+@lru_cache(maxsize=256)  # a ledger has a few actors, who sign every entry
 def parse_uri(text: str) -> bytes:
     """Return the thumbprint that a key's URI names.
 

@@ -43,6 +43,9 @@ MAX_RECORD_BYTES: Final = MAX_ENTRY_BYTES + 4 * KIB  # an entry with its index, 
 MAX_CLAIMS: Final = 4096  # keys one entry may take; 001 reserves twenty tickets
 MAX_FRONTIER_HASHES: Final = 63  # one for each bit of a size that fits int64
 MAX_HEAD_BYTES: Final = 256  # origin, at most 19 digits, 44 characters of base64
+MAX_NOTE_BYTES: Final = 64 * KIB  # a checkpoint takes 150 bytes, and 200 for each cosignature
+MAX_NOTE_SIGNATURES: Final = 128  # more witnesses than any project has
+MAX_RECEIPT_BYTES: Final = 8 * KIB  # an inclusion receipt: 63 hashes, header and signature
 MAX_RECORDS_PER_COMMIT: Final = 4096  # so that a tree of records stays under 200 KiB
 MAX_ENTRIES_PER_APPEND: Final = 100_000  # held in memory while they are placed: 2.5 KiB each
 

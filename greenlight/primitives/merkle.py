@@ -68,14 +68,20 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """Return the tree with one more leaf hash at its right end."""
-        hashes = [*self.hashes, leaf]
-        # Every trailing one bit of the size is a full subtree that the new leaf completes.
-        size = self.size
-        while size & 1:
-            right = hashes.pop()
-            hashes.append(node_hash(hashes.pop(), right))
-            size >>= 1
-        return Frontier(self.size + 1, tuple(hashes))
+        return self.followed_by((leaf,))
+
+    def followed_by(self, leaves: Iterable[bytes]) -> Frontier:
+        """Return the tree with more leaf hashes at its right end, as ``append`` for each."""
+        hashes, size = [*self.hashes], self.size
+        for leaf in leaves:
+            # Every trailing one bit of the size is a full subtree that the new leaf completes.
+            node, ones = leaf, size
+            while ones & 1:
+                node = node_hash(hashes.pop(), node)
+                ones >>= 1
+            hashes.append(node)
+            size += 1
+        return Frontier(size, tuple(hashes))
 
 
 def root_of(leaf_hashes: Iterable[bytes]) -> bytes:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice, takewhile
 from typing import Final
 
 from greenlight.errors import MalformedError
 from greenlight.ledger.read import Ledger, read_records
+from greenlight.ledger.recent import newest_packets, newest_runs
+from greenlight.ledger.shelves import find_each
+from greenlight.ledger.tables import SEALED
 from greenlight.model.entry import decode_entry
 from greenlight.model.record import decode_record
 from greenlight.model.state import PacketState, RunState
@@ -28,6 +32,9 @@ _ABOUT: Final = (
     "version",
     "time",
 )
+
+
+_FEW: Final = 8  # one look-up takes as long as to list this many
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +125,14 @@ class StoreLog:
         }
 
 
-def read_log(store: Store, *, entries: bool = False) -> StoreLog:
+def read_log(store: Store, *, entries: bool = False, limit: int = 0) -> StoreLog:
     """Read what is in a store.
+
+    Args:
+        store: The store.
+        entries: Whether every record is asked for, too.
+        limit: How many lines of each are wanted, the newest; 0 for all.  A few are found from
+            the end of the ledger, however long it is.
 
     Raises:
         RejectedError: The ledger is broken, or not the one that is pinned.
@@ -127,25 +140,42 @@ def read_log(store: Store, *, entries: bool = False) -> StoreLog:
     """
     ledger = ledger_of(store)
     ledger.require()
-    here = {entry.packet_tree for entry in shelved_packets(store)}
-    state = ledger.state
-    lines = [
-        *(_packet(packet, _state_of(packet, ledger), here) for packet in state.packets.values()),
-        *(_packet(packet, "CONFLICT", here) for packet in state.conflicts),
-        *(_abandoned(run) for run in state.abandoned()),
-    ]
-    lines.sort(key=lambda line: line.index, reverse=True)
+    most = limit or ledger.head.size
     return StoreLog(
         ref=ledger.ref,
         trust_root=str(ledger.head.pin) if ledger.head.size else "",
         size=ledger.head.size,
-        packets=tuple(lines),
-        entries=tuple(reversed(list(_entries(store, ledger)))) if entries else (),
-        voids=len(state.voids),
+        packets=tuple(_lines(store, ledger, most)),
+        entries=tuple(reversed(list(_entries(store, ledger, most)))) if entries else (),
+        voids=len(ledger.state.voids),
     )
 
 
-def _state_of(packet: PacketState, ledger: Ledger) -> str:
+def _lines(store: Store, ledger: Ledger, most: int) -> list[LogLine]:
+    packets = list(islice(newest_packets(ledger), most))
+    # A run that was opened before the oldest line is on none of these.
+    first = packets[-1][0].index if len(packets) == most and packets else 0
+    runs = takewhile(lambda run: run.index > first, newest_runs(ledger))
+    state = ledger.state
+    here = _here(store, [packet.sealed.packet_tree for packet, _ in packets], ledger.head.size)
+    lines = [_packet(packet, _state_of(packet, word, ledger), here) for packet, word in packets]
+    abandoned = (run for run in runs if run.opened.packet not in state.packets)
+    lines += [_abandoned(run) for run in islice(abandoned, most)]
+    lines.sort(key=lambda line: line.index, reverse=True)
+    return lines[:most]
+
+
+def _here(store: Store, trees: list[str], size: int) -> set[str]:
+    """Return which of these packets are on a shelf; a few are looked up, many are listed."""
+    if len(trees) * _FEW > size:
+        return {entry.packet_tree for entry in shelved_packets(store)}
+    found = find_each(store, trees)
+    return {entry.packet_tree for each in found for entry in each.entries}
+
+
+def _state_of(packet: PacketState, word: str, ledger: Ledger) -> str:
+    if word != SEALED:
+        return word
     purged = packet.sealed.packet_tree in ledger.state.purged
     return "WITHHELD" if purged else ledger.standing_of(packet.index)
 
@@ -184,9 +214,9 @@ def _time(time: datetime) -> str:
     return format_micros(time)
 
 
-def _entries(store: Store, ledger: Ledger) -> Iterator[EntryLine]:
+def _entries(store: Store, ledger: Ledger, most: int) -> Iterator[EntryLine]:
     voids = {void.index: f"{void.code.name}: {void.reason}" for void in ledger.state.voids}
-    for raw in read_records(store, ledger, 0, ledger.head.size):
+    for raw in read_records(store, ledger, max(0, ledger.head.size - most), ledger.head.size):
         record = decode_record(raw)
         void = escape(voids.get(record.index, ""))
         try:

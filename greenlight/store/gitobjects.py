@@ -26,6 +26,7 @@ from greenlight.primitives.gittree import Hasher
 from greenlight.primitives.limits import MAX_FILE_BYTES
 
 OID_DIGITS = {"sha1": 40, "sha256": 64}
+_OIDS = {name: re.compile(rf"[0-9a-f]{{{digits}}}") for name, digits in OID_DIGITS.items()}
 SIGNATURE_HEADER = {"sha1": "gpgsig", "sha256": "gpgsig-sha256"}
 
 FILE = b"100644"
@@ -41,6 +42,14 @@ _LIMITS = {  # nothing that greenlight writes comes near
     "tree": MAX_TREE_BYTES,
 }
 
+# An entry that has nothing wrong by itself; its id is not null.
+_ENTRIES = {
+    name: re.compile(
+        rb"(%b) ([^/\0]+)\0(?!\0{%d})(.{%d})" % (b"|".join(sorted(_MODES)), size // 2, size // 2),
+        re.DOTALL,
+    )
+    for name, size in OID_DIGITS.items()
+}
 _IDENTITY = r"[^<>\n\0]+ <[^<>\n\0 ]*>"
 _STAMP = r"(?:0|[1-9][0-9]{0,11}) [+-][0-9]{4}"  # 12 digits: the year 33658, far from overflow
 _COMMIT = re.compile(
@@ -149,8 +158,7 @@ def require_size(name: str, kind: str, size: int, max_bytes: int) -> None:
 
 def is_oid(text: str, object_format: str) -> bool:
     """Report whether ``text`` is an object id, and not the null one."""
-    digits = OID_DIGITS[object_format]
-    return bool(re.fullmatch(rf"[0-9a-f]{{{digits}}}", text)) and text.strip("0") != ""
+    return bool(_OIDS[object_format].fullmatch(text)) and text.strip("0") != ""
 
 
 def require_oid(text: str, object_format: str) -> str:
@@ -188,7 +196,12 @@ def parse_tree(body: bytes, object_format: str) -> tuple[TreeEntry, ...]:
     size = OID_DIGITS[object_format] // 2
     entries: list[TreeEntry] = []
     at = 0
-    while at < len(body):
+    whole = _ENTRIES[object_format].match
+    while (found := whole(body, at)) is not None:
+        mode, name, raw = found.groups()
+        entries.append(TreeEntry(mode, name, raw.hex()))
+        at = found.end()
+    while at < len(body):  # only where something is wrong, and to say what
         space = body.find(b" ", at, at + 8)
         null = body.find(b"\0", space + 1)
         if space < 0 or null < 0 or null + 1 + size > len(body):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -240,10 +240,27 @@ class ObjectStore(AbstractContextManager["ObjectStore"]):
             StoreError: STORE_DAMAGED: missing, unreadable, or of another kind;
                 LIMIT_EXCEEDED: larger than ``max_bytes``, or than its kind may be; IO_FAILED.
         """
+        quick = self._packs.quick(kind, oid, max_bytes)
+        if quick is not None:
+            return quick
         found, body = self.read(oid, max_bytes=max_bytes)
         if found != kind:
             raise StoreError(Code.STORE_DAMAGED, f"object {oid} is a {found}, not a {kind}")
         return body
+
+    def read_run(
+        self, kind: str, oids: Iterable[str], *, max_bytes: int = MAX_FILE_BYTES
+    ) -> Iterator[bytes]:
+        """Yield the bodies of objects of one kind, in the order asked; as ``read_as`` for each.
+
+        Faster for small ones that were written one after the other into a pack.
+
+        Raises:
+            MalformedError: As ``read_as``.
+            StoreError: As ``read_as``.
+        """
+        for oid, body in self._packs.read_run(kind, oids, max_bytes):
+            yield self.read_as(kind, oid, max_bytes=max_bytes) if body is None else body
 
     def stream(
         self, oid: str, *, max_bytes: int = MAX_FILE_BYTES

@@ -29,7 +29,7 @@ from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.primitives.limits import MAX_FILE_BYTES
 from greenlight.store.durable import failed
-from greenlight.store.gitobjects import OID_DIGITS, require_hash, require_size
+from greenlight.store.gitobjects import OID_DIGITS, object_id, require_hash, require_size
 
 INDEX_MAGIC: Final = b"\xfftOc\0\0\0\x02"
 PACK_MAGIC: Final = b"PACK\0\0\0\x02"
@@ -43,6 +43,9 @@ _CHUNK_BYTES = 64 * 1024
 _FIRST_BYTES = 8 * 1024  # read at once for an object: most are whole in it
 _FIRST_INFLATED = 4 * _FIRST_BYTES  # tried at once: text shrinks to a fourth
 _PIECE_BYTES = 256 * 1024  # of a large object, inflated at a time
+_SEARCHED = 256  # names: fewer are looked through faster than they are halved
+_WINDOW_BYTES = 256 * 1024  # read at once of a pack that is read from one object to the next
+_NEAR_BYTES = 4 * _WINDOW_BYTES  # what is asked for from farther away, comes alone
 _MAX_SHIFT = 63  # of a size; what declares more is no object of this world
 
 
@@ -60,7 +63,7 @@ def find_name(
     width = len(name)
     first = name[0]
     low, high = fanout[first - 1] if first else 0, fanout[first]
-    while low < high:
+    while high - low > _SEARCHED:
         middle = (low + high) // 2
         at = start + middle * width
         found = data[at : at + width]
@@ -70,6 +73,13 @@ def find_name(
             low = middle + 1
         else:
             high = middle
+    # The last of it in C; what is found across two names is no name.
+    at, end = start + low * width, start + high * width
+    while (at := data.find(name, at, end)) >= 0:
+        place, across = divmod(at - start, width)
+        if not across:
+            return place
+        at += 1
     return None
 
 
@@ -106,6 +116,7 @@ class Pack:
         self._width = OID_DIGITS[object_format] // 2
         self._data: bytes | mmap.mmap = b""
         self._fanout: tuple[int, ...] = ()
+        self._window, self._window_at = b"", 0
 
     def load(self) -> None:
         """Read the index, where it has not been read.
@@ -273,6 +284,48 @@ class Pack:
                     return kind, size, iter((body,) if body else ())
         return kind, size, self._inflate(data[start:], offset + len(data), oid, size)
 
+    def read_at(self, oid: str, kind: str, offset: int, max_bytes: int) -> tuple[bytes, int] | None:
+        """Return the body of a small object that may stand at a place, and where the next begins.
+
+        None says that it does not stand there, or that it is not small, whole and of this kind:
+        then ``read`` says what there is.  What is returned hashes to its name.
+
+        Raises:
+            FileNotFoundError: A repack has just removed the pack.
+            StoreError: IO_FAILED.
+        """
+        data = self._behind(offset)
+        byte = data[0] if data else 0
+        if KINDS.get(byte >> 4 & 7) != kind:
+            return None
+        _, size, start = self._entry_header(data, oid)
+        if size > min(max_bytes, _FIRST_INFLATED):
+            return None
+        try:
+            stream = isal_zlib.decompressobj()
+            body = stream.decompress(data[start:], size + 1)
+        except IsalError:  # type: ignore[misc]  # the stub calls it no exception
+            return None
+        if not stream.eof or len(body) != size or object_id(kind, body, self._format) != oid:
+            return None
+        return body, offset + len(data) - len(stream.unused_data)
+
+    def _behind(self, offset: int) -> bytes:
+        """Return some bytes from a place on, out of a window that is read at once."""
+        at = offset - self._window_at
+        if not 0 <= at <= len(self._window) - _FIRST_BYTES:
+            near = abs(at) < _NEAR_BYTES
+            first, size = offset, _WINDOW_BYTES if near else _FIRST_BYTES
+            if near and at < 0:  # from the end back, as commits lead to their parents
+                first = max(offset + _FIRST_BYTES - _WINDOW_BYTES, PACK_HEADER_BYTES)
+            with wrapped_but_missing(f"read {self.path}"):
+                end = self._end()
+                if not PACK_HEADER_BYTES <= offset < end:
+                    return b""
+                self._window = os.pread(self._fd, min(size, end - first), first)
+            self._window_at, at = first, offset - first
+        return self._window[at : at + _FIRST_BYTES]
+
     def _end(self) -> int:
         """Open the pack where it is not, and return where its entries end."""
         if self._fd < 0:
@@ -281,6 +334,7 @@ class Pack:
 
     def close(self) -> None:
         """Give the pack's file handle back; the next read opens it again."""
+        self._window = b""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)

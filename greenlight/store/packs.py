@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 import weakref
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.store.durable import wrapped
-from greenlight.store.gitobjects import require_hash, require_size
+from greenlight.store.gitobjects import OID_DIGITS, require_hash, require_size
 from greenlight.store.multipack import NAME, MultiPack, read_multipack
 from greenlight.store.packindex import KINDS, Pack
 
@@ -48,6 +48,7 @@ _DAMAGE = (
 )
 
 
+_MISSES = 8  # guesses in a row that were wrong: then the index is asked first
 MAX_OPEN = 16  # packs whose files stay open: of a thousand, a few serve nearly every read
 Found = TypeVar("Found")
 
@@ -114,6 +115,56 @@ class Packs(AbstractContextManager["Packs"]):
             return None if named is None else named[0].stream(oid, named[1], max_bytes)
         except (FileNotFoundError, StoreError):
             return None  # whoever reads looks everywhere, and says what is wrong
+
+    def read_run(
+        self, kind: str, oids: Iterable[str], max_bytes: int
+    ) -> Iterator[tuple[str, bytes | None]]:
+        """Yield objects by name, verified, in the order asked; None for what is not quickly had.
+
+        Objects that were written one after the other are read so, without a look at the index.
+        """
+        pack: Pack | None = None
+        offset, misses = 0, 0
+        for oid in oids:
+            found = None
+            try:
+                if pack is not None and misses < _MISSES:
+                    found = pack.read_at(oid, kind, offset, max_bytes)
+                    misses += 1 if found is None else -min(misses, 1)
+                if found is None and (place := self._quick_place(oid)) is not None:
+                    pack, offset = place
+                    found = pack.read_at(oid, kind, offset, max_bytes)
+            except (FileNotFoundError, StoreError):
+                pack, found = None, None  # whoever reads looks everywhere, and says what is wrong
+            if found is None:
+                yield oid, None
+                continue
+            body, offset = found
+            yield oid, body
+
+    def quick(self, kind: str, oid: str, max_bytes: int) -> bytes | None:
+        """Return the body of a small object that the pack that served last has, verified.
+
+        None says nothing: whoever reads looks everywhere, and says what is wrong.
+        """
+        if len(oid) != OID_DIGITS[self._format]:
+            return None
+        try:
+            place = self._quick_place(oid)
+            found = None if place is None else place[0].read_at(oid, kind, place[1], max_bytes)
+        except (FileNotFoundError, StoreError, ValueError):  # no hex digits
+            return None
+        return None if found is None else found[0]
+
+    def _quick_place(self, oid: str) -> tuple[Pack, int] | None:
+        """Return where an object stands, by the index that served last."""
+        if not self._packs:
+            return None
+        pack = self._packs[0]
+        if pack.loaded or self._multi is None:
+            offset = pack.find(oid)
+            return None if offset is None else (pack, offset)
+        return self._in_multipack(oid)
 
     def holds(self, oid: str) -> bool:
         """Report whether a pack that served before has an object: most that is read lies there."""

@@ -23,12 +23,13 @@ from collections.abc import Iterable
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, RejectedError
-from greenlight.model.entry import Body, Entry, decode_entry
+from greenlight.model.entry import Body, Entry
 from greenlight.model.record import Record
 from greenlight.model.state import LedgerState, Void
 from greenlight.model.trust import KeyRoles, TrustRoot
 from greenlight.primitives import cose
 from greenlight.primitives.ed25519 import PublicKey
+from greenlight.verify.ahead import Look, look
 from greenlight.verify.rules.placing import Placing, VoidError
 from greenlight.verify.rules.table import RULES, Rule
 
@@ -50,12 +51,18 @@ class Folding:
         if state.trust is not None:
             self._trust(state.trust)
 
-    def add(self, record: Record) -> None:
-        """Fold one more record in."""
-        entry: Entry | None = None
+    def add(self, record: Record, seen: Look | None = None) -> None:
+        """Fold one more record in.
+
+        Args:
+            record: The record.
+            seen: What is known of its entry by itself already, or None.
+        """
+        if seen is None:
+            seen = look(record.entry, {})
+        entry = seen.entry
         try:
-            entry = decode_entry(record.entry)
-            self._effect(record, entry)
+            self._effect(record, seen)
         except (MalformedError, RejectedError, VoidError) as error:
             code = error.code if isinstance(error, VoidError) else Code.ENTRY_VOID
             kind, uuid = ("", "") if entry is None else (entry.kind, entry.uuid)
@@ -63,14 +70,14 @@ class Folding:
         self.state.size = record.index + 1
         self.state.time = record.time
 
-    def _effect(self, record: Record, entry: Entry) -> None:
-        rule = RULES.get(entry.kind)
-        if rule is None:
-            raise VoidError(Code.ENTRY_VOID, f"the kind {entry.kind} is not known here")
-        body = rule.read(entry.body)
+    def _effect(self, record: Record, seen: Look) -> None:
+        entry, body = seen.entry, seen.body
+        if entry is None or body is None:
+            raise VoidError(Code.ENTRY_VOID, seen.reason)
+        rule = RULES[entry.kind]
         if record.index == 0:
             self._begin(entry, body)
-        held = self._require_actor(record, entry, rule)
+        held = self._require_actor(record, entry, rule, seen.signed_by)
         actor = (entry.issuer, entry.uuid)
         if actor in self.state.uuids:
             raise VoidError(Code.ENTRY_VOID, f"its actor has placed the entry {entry.uuid} before")
@@ -90,24 +97,27 @@ class Folding:
         if found is not None:
             self._keys = {entry.issuer: (found.public, found)}
 
-    def _require_actor(self, record: Record, entry: Entry, rule: Rule) -> KeyRoles:
+    def _require_actor(
+        self, record: Record, entry: Entry, rule: Rule, signed_by: PublicKey | None
+    ) -> KeyRoles:
         public, held = self._keys.get(entry.issuer, (None, None))
         trust = self.state.trust
         if public is None or held is None:
-            gone = trust is not None and trust.revocation(entry.issuer) is not None
-            code, why = (
-                (Code.KEY_REVOKED, "was revoked")
-                if gone
-                else (Code.TRUST_REFUSED, "is not in the trust root")
-            )
-            raise VoidError(code, f"{entry.issuer} {why}")
-        cose.require_signed(entry.signed, key=public, payload=None)
-        if not set(rule.roles).intersection(held.roles):
+            raise self._unknown(entry.issuer)
+        if signed_by != public:
+            cose.require_signed(entry.signed, key=public, payload=None)
+        if not any(role in held.roles for role in rule.roles):
             wanted = " or ".join(role.value for role in rule.roles)
             raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is no {wanted}")
         if trust is not None and trust.is_expired(record.time) and entry.kind != TrustRoot.KIND:
             raise VoidError(Code.TRUST_EXPIRED, f"the trust root expired at {trust.expires}")
         return held
+
+    def _unknown(self, issuer: str) -> VoidError:
+        trust = self.state.trust
+        if trust is not None and trust.revocation(issuer) is not None:
+            return VoidError(Code.KEY_REVOKED, f"{issuer} was revoked")
+        return VoidError(Code.TRUST_REFUSED, f"{issuer} is not in the trust root")
 
     def _trust(self, trust: TrustRoot) -> None:
         self._keys = {item.public.uri: (item.public, item) for item in trust.keys}

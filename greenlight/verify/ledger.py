@@ -17,19 +17,19 @@ stands in the state that comes back (``verify.fold``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError
 from greenlight.model.finding import Finding
 from greenlight.model.head import Head, encode_frontier, origin_of
-from greenlight.model.record import NO_LINKS, Links, Record, decode_record, encode_record
+from greenlight.model.record import NO_LINKS, Links, Record, encode_record
 from greenlight.model.state import LedgerState
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.merkle import Frontier, leaf_hash
 from greenlight.primitives.timestamp import format_micros
+from greenlight.verify.ahead import Ahead, Look, look_ahead
 from greenlight.verify.fold import Folding
 
 
@@ -66,6 +66,26 @@ class Tip:
         raw = encode_record(self.size, self.links, time, entry)
         return raw, self.after(raw, time)
 
+    def follow(
+        self, entries: Iterable[bytes], time_of: Callable[[bytes, datetime | None], datetime]
+    ) -> tuple[tuple[Record, ...], Tip]:
+        """Return the records that put ``entries`` next, as they will be read, and the tip then.
+
+        Args:
+            entries: In order.
+            time_of: Returns ledger time of an entry, given that of the record before it.
+        """
+        records, leaves = [], []
+        origin, links, time = self.origin, self.links, self.time
+        for index, entry in enumerate(entries, self.size):
+            time = time_of(entry, time).astimezone(UTC)
+            raw = encode_record(index, links, time, entry)
+            records.append(Record(index, links, time, entry, raw))
+            leaves.append(leaf_hash(raw))
+            links = Links.of(raw)
+            origin = origin or origin_of(raw)
+        return tuple(records), Tip(origin, self.frontier.followed_by(leaves), links, time)
+
     def after(self, raw: bytes, time: datetime | None) -> Tip:
         """Return the tip after a record with these bytes."""
         return Tip(
@@ -99,6 +119,10 @@ class ChainCheck:
         seen: A head that this ledger was once seen with, or None.
         tip: Where to go on.
         state: The state at ``tip``.
+
+    Attributes:
+        findings: What was found so far.
+        leaves: Leaf hashes of the records that were taken, in order.
     """
 
     def __init__(
@@ -110,7 +134,12 @@ class ChainCheck:
         state: LedgerState | None = None,
     ) -> None:
         self.findings: list[Finding] = []
-        self.tip = tip or Tip()
+        self.leaves: list[bytes] = []
+        # The tip, taken apart: to make one for each record would double what the chain costs.
+        self._tip = tip or Tip()
+        self._size, self._links, self._time = self._tip.size, self._tip.links, self._tip.time
+        self._origin = self._tip.origin
+        self._hashed = 0  # leaves that are in the tip's frontier
         self._folding = Folding(state or LedgerState())
         self._pin = pin
         self._seen = seen
@@ -119,41 +148,49 @@ class ChainCheck:
     def state(self) -> LedgerState:
         return self._folding.state
 
+    @property
+    def tip(self) -> Tip:
+        """Where the next record goes."""
+        if self._tip.size != self._size:
+            frontier = self._tip.frontier.followed_by(self.leaves[self._hashed :])
+            self._tip = Tip(self._origin, frontier, self._links, self._time)
+            self._hashed = len(self.leaves)
+        return self._tip
+
     def add(self, raw: bytes) -> None:
         """Check one more record, and fold it in if it parses."""
-        index = self.tip.size
+        self.add_ahead(look_ahead(raw, {}))
+
+    def add_ahead(self, seen: Ahead) -> None:
+        """Check one more record, of which is known what can be said of it by itself."""
+        index = self._size
         where = f"ledger/records/{index}.cbor"
-        time = None
-        try:
-            record = decode_record(raw)
-        except MalformedError as error:
-            code = error.code
+        if seen.record is not None:
+            self._check(seen.record, seen.look, index, where)
+            self._time = seen.record.time
+        else:
+            code = seen.code
             if code is not Code.UNSUPPORTED_VERSION:
                 code = Code.LEDGER_RECORD_MALFORMED
-            self._find(code, where, "a record of format version 1", str(error))
-        else:
-            time = record.time
-            self._check(record, index, where)
-        self.tip = self.tip.after(raw, time)
+            self._find(code, where, "a record of format version 1", seen.reason)
+        self.leaves.append(seen.leaf)
+        self._links = seen.links
+        if not index:
+            self._origin = origin_of(seen.raw)
+        self._size = index + 1
         self._check_known(where)
 
-    def _check(self, record: Record, index: int, where: str) -> None:
+    def _check(self, record: Record, look: Look | None, index: int, where: str) -> None:
         if record.index != index:
             self._find(Code.LEDGER_INDEX, where, str(index), str(record.index))
-        links = self.tip.links
-        for name, wanted, found in (
-            ("SHA-512", links.sha512, record.previous.sha512),
-            ("BLAKE2b-256", links.blake2b, record.previous.blake2b),
-        ):
-            if wanted != found:
-                self._find(
-                    Code.LEDGER_LINK_BROKEN,
-                    where,
-                    f"{name} {wanted.hex()}",
-                    f"{name} {found.hex()}",
-                )
-        self._folding.add(replace(record, index=index))
-        last = self.tip.time
+        links = self._links
+        previous = record.previous
+        if previous.sha512 != links.sha512:
+            self._find_link(where, "SHA-512", links.sha512, previous.sha512)
+        if previous.blake2b != links.blake2b:
+            self._find_link(where, "BLAKE2b-256", links.blake2b, previous.blake2b)
+        self._folding.add(record if record.index == index else replace(record, index=index), look)
+        last = self._time
         if last is not None and record.time < last and record.index not in self.state.corrections:
             self._find(
                 Code.LEDGER_TIME_BACKWARDS,
@@ -162,11 +199,15 @@ class ChainCheck:
                 format_micros(record.time),
             )
 
+    def _find_link(self, where: str, name: str, expected: bytes, found: bytes) -> None:
+        said = f"{name} {expected.hex()}", f"{name} {found.hex()}"
+        self._find(Code.LEDGER_LINK_BROKEN, where, *said)
+
     def _check_known(self, where: str) -> None:
-        if self.tip.size == 1 and self._pin is not None and self.tip.head.pin != self._pin:
+        if self._size == 1 and self._pin is not None and self.tip.head.pin != self._pin:
             self._find(Code.TRUST_ROOT_MISMATCH, where, str(self._pin), str(self.tip.head.pin))
         seen = self._seen
-        if seen is not None and self.tip.size == seen.size and self.tip.head != seen:
+        if seen is not None and self._size == seen.size and self.tip.head != seen:
             self._find(Code.LEDGER_REWOUND, where, _say(seen), _say(self.tip.head))
 
     def finish(self, *, head: bytes | None, frontier: bytes | None) -> Chain:
@@ -176,7 +217,7 @@ class ChainCheck:
             head: Bytes of ``head``, or None where there is no ledger.
             frontier: Bytes of ``frontier.cbor``, likewise.
         """
-        if self._seen is not None and self.tip.size < self._seen.size:
+        if self._seen is not None and self._size < self._seen.size:
             self._find(
                 Code.LEDGER_REWOUND, "ledger/head", _say(self._seen), f"size {self.tip.size}"
             )

@@ -20,8 +20,10 @@ from greenlight.ledger import snapshot
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
 from greenlight.ledger.places import Place
 from greenlight.ledger.read import contains_head, read_ledger, read_records
+from greenlight.ledger.tables import late_packets, late_runs, look_up
 from greenlight.model.record import decode_record
 from greenlight.model.state import LedgerState
+from greenlight.primitives.merkle import leaf_hash
 from greenlight.store.repository import create_store, open_store
 from greenlight.verify.fold import fold
 from greenlight.verify.ledger import Tip
@@ -67,13 +69,13 @@ def kept(store):
 def counted(monkeypatch):
     """Count the records that are checked."""
     seen = []
-    real = reading.ChainCheck.add
+    real = reading.ChainCheck.add_ahead
 
     def add(self, raw):
         seen.append(raw)
         real(self, raw)
 
-    monkeypatch.setattr(reading.ChainCheck, "add", add)
+    monkeypatch.setattr(reading.ChainCheck, "add_ahead", add)
     return seen
 
 
@@ -252,8 +254,11 @@ def test_any_ledger_folds_the_same_in_pieces(tmp_path_factory, acts, cuts):
             making.add_places(place(number) for number in range(len(records)))
             for cut in sorted({*cuts, len(records)}):
                 state = making.fold_in(fold(state, records[at:cut]))
+                making.hash_in(leaf_hash(record.raw) for record in records[at:cut])
                 at = max(at, min(cut, len(records)))
             assert state == fold(LedgerState(), records)
+            leaves = [leaf_hash(record.raw) for record in records]
+            assert [making.hashes.subtree(0, n) for n in range(len(records))] == leaves
 
 
 def place(number):
@@ -523,3 +528,46 @@ def test_head_is_held_against_what_is_new(lived):
     for ledger in (after, read(lived, base=before), read(lived)):
         assert contains_head(lived, ledger, before.tip.size, before.head.root) == ()
         assert contains_head(lived, ledger, after.tip.size, after.head.root) == ()
+
+
+def test_looked_up_at_once(lived):
+    """What was looked for in vain is not asked for again; what is there is found all the same."""
+    ledger = read(lived)
+    state, base = ledger.state, ledger.kept.base
+    there = [("claim", claim) for claim in state.claims]
+    there += [("uuid", " ".join(pair)) for pair in state.uuids]
+    there += [("tree", tree) for tree in state.trees]
+    vain = [(kind, f"{key}x") for kind, key in there] * 40
+    look_up(base, there + vain)
+
+    assert len(there) > 10
+    assert not any(base.lacks(*key) for key in there)
+    assert all(base.lacks(*key) for key in vain)
+    assert state.claims.get("claim/x") is None
+    assert dict(state.claims) == dict(read(lived).state.claims)
+
+
+def test_many_at_once_with_claims_that_are_taken(lived):
+    """A claim that is taken is found among many that are free, in one call or many."""
+    entries = [Pen(9000 + n).sign(outside(1000 + n), EXECUTOR) for n in range(40)]
+    put(lived, entries[:1])
+    twin = Pen(9900).sign(outside(1000, packet_tree="sha256:" + "7" * 64), EXECUTOR)
+    after = put(lived, [*entries[1:30], twin]).ledger
+
+    assert after.state.conflicts[-1].sealed.packet == outside(1000).packet
+    with pytest.raises(RefusedError):
+        put(lived, [*entries[30:], entries[3], *entries[30:]])
+    assert read(lived, fully=True) == after
+
+
+def test_the_newest_runs_are_found_from_the_end(lived):
+    """No look at all runs: the index that they have for this is used."""
+    base = read(lived).kept.base
+    plans = []
+    for rows in (late_runs, late_packets):
+        asked = []
+        base.tables.connection.set_trace_callback(asked.append)
+        assert list(rows(base))
+        base.tables.connection.set_trace_callback(None)
+        plans += base.tables.connection.execute(f"EXPLAIN QUERY PLAN {asked[0]}").fetchall()
+    assert not any("TEMP B-TREE" in plan[-1] for plan in plans)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from greenlight.cli.answer import Answer, table
 from greenlight.cli.surroundings import store_of
 from greenlight.cli.values import Values
@@ -15,13 +13,7 @@ def run(arguments: Values) -> Answer:
     """List packets and runs, or every entry of the ledger."""
     with store_of(arguments) as store:
         require_store(store)
-        found = read_log(store, entries=arguments.entries)
-    if arguments.limit:
-        found = replace(
-            found,
-            packets=found.packets[: arguments.limit],
-            entries=found.entries[: arguments.limit],
-        )
+        found = read_log(store, entries=arguments.entries, limit=arguments.limit or 0)
     lines = _entries(found) if arguments.entries else _packets(found)
     note = None
     if found.voids:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
@@ -14,7 +15,16 @@ from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, Re
 from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
 from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import Role, TrustRoot
-from greenlight.verify.rules import doubled, grants, receipts, reviewed, runs, tickets, trust
+from greenlight.verify.rules import (
+    checkpoints,
+    doubled,
+    grants,
+    receipts,
+    reviewed,
+    runs,
+    tickets,
+    trust,
+)
 from greenlight.verify.rules.placing import Placing
 
 
@@ -57,6 +67,7 @@ RULES: Final[Mapping[str, Rule]] = {
         (OperationRecorded, (_EXECUTOR,), receipts.operation_recorded),
         (TicketsReserved, (_EXECUTOR, _OPERATOR, _OWNER), tickets.tickets_reserved),
         (TicketsFolded, (_OWNER,), tickets.tickets_folded),
+        (CheckpointSigned, (Role.LOG,), checkpoints.checkpoint_signed),
         (ClockCorrected, (_OWNER,), runs.clock_corrected),
     )
 }
