@@ -66,7 +66,13 @@ COMMANDS: Final = {
     "blockers resolve": Command("blockers", "resolve", "lift a blocker, and say why"),
     "milestone": Command("milestone", "run", "make a signed tag with its proof pack"),
     "trust add": Command("trust", "add", "give a key roles in the next trust root"),
+    "trust rotate": Command("trust", "rotate", "put a key in the place of another, both signing"),
+    "trust revoke": Command("trust", "revoke", "take a key away, and what it signed since"),
+    "trust set": Command("trust", "configure", "thresholds, expiry, both halves of keys"),
+    "trust sign": Command("trust", "sign", "sign a next trust root that somebody proposed"),
+    "trust apply": Command("trust", "apply", "put a proposal in force that enough owners signed"),
     "trust show": Command("trust", "show", "show the trust root in force"),
+    "clock correct": Command("clock", "correct", "set ledger time where it is ahead"),
     "schema": Command("schema", "run", "list, print or apply the JSON Schemas"),
     "completion": Command("completion", "run", "print the completion script of a shell"),
 }

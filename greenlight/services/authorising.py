@@ -29,7 +29,7 @@ from greenlight.services.rego import ask
 from greenlight.services.runs import name_run
 from greenlight.services.saying import Told, ledger_time
 from greenlight.store.repository import Store
-from greenlight.verify.policy import Decision, Facts, Review, decide
+from greenlight.verify.policy import APPROVED, Decision, Facts, Review, decide
 
 REGO = ".rego"
 
@@ -230,7 +230,9 @@ def _facts(
         reviews = tuple(
             Review(reviewer, said.body.verdict, said.body.replayed)
             for (name, reviewer), said in state.countersignatures.items()
+            # Whoever was revoked approves of nothing; what it objected to stays objected to.
             if name == run.opened.packet
+            and (said.body.verdict != APPROVED or not state.is_revoked(said.actor, said.index))
         )
     return Facts(
         operation_kind=operation.kind,
@@ -244,4 +246,5 @@ def _facts(
         open_blockers=blockers,
         executor="" if run is None else run.executor,
         at=format_micros(ledger_time(state, now)),
+        reviewers=1 if state.trust is None else state.trust.reviewers,
     )

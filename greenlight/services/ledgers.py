@@ -174,7 +174,9 @@ def _given(ledger: Ledger, asked: Asked, not_before: int | None) -> list[Finding
             expected = f"a checkpoint with {asked.witnesses} witnesses"
             return [Finding(Code.CHECKPOINT_WITNESSES, "checkpoint", expected, "none")]
         checkpoint = known[-1][1]
-    vouching = vouching_of(ledger, quorum=asked.witnesses, not_before=not_before)
+    trust = ledger.state.trust
+    quorum = max(asked.witnesses, 0 if trust is None else trust.witnesses)
+    vouching = vouching_of(ledger, quorum=quorum, not_before=not_before)
     return list(check_against(ledger, checkpoint, vouching))
 
 

@@ -225,7 +225,7 @@ class ReceiptLine:
         issued: The receipt.
         spend: What spent it, or None.
         operation: What came of that, or None where nothing was recorded.
-        state: ISSUED, ADVISORY, EXPIRED, SPENT.
+        state: ISSUED, ADVISORY, EXPIRED, SPENT, or REVOKED: the key that issued it was.
     """
 
     issued: Said[AuthorisationReceipt]
@@ -267,6 +267,8 @@ def receipt_line(state: LedgerState, receipt_id: str, now: datetime) -> ReceiptL
     operation = None if spend is None else state.operations.get(spend.body.operation_id)
     if spend is not None:
         word = "SPENT"
+    elif state.is_revoked(issued.actor, issued.index):
+        word = "REVOKED"
     elif now >= issued.body.expires:
         word = "EXPIRED"
     else:

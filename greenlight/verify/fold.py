@@ -101,17 +101,23 @@ class Folding:
         self, record: Record, entry: Entry, rule: Rule, signed_by: PublicKey | None
     ) -> KeyRoles:
         public, held = self._keys.get(entry.issuer, (None, None))
+        trust = self.state.trust
         if public is None or held is None:
-            raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is not in the trust root")
+            raise self._unknown(entry.issuer)
         if signed_by != public:
             cose.require_signed(entry.signed, key=public, payload=None)
         if not any(role in held.roles for role in rule.roles):
             wanted = " or ".join(role.value for role in rule.roles)
             raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is no {wanted}")
-        trust = self.state.trust
         if trust is not None and trust.is_expired(record.time) and entry.kind != TrustRoot.KIND:
-            raise VoidError(Code.TRUST_REFUSED, f"the trust root expired at {trust.expires}")
+            raise VoidError(Code.TRUST_EXPIRED, f"the trust root expired at {trust.expires}")
         return held
+
+    def _unknown(self, issuer: str) -> VoidError:
+        trust = self.state.trust
+        if trust is not None and trust.revocation(issuer) is not None:
+            return VoidError(Code.KEY_REVOKED, f"{issuer} was revoked")
+        return VoidError(Code.TRUST_REFUSED, f"{issuer} is not in the trust root")
 
     def _trust(self, trust: TrustRoot) -> None:
         self._keys = {item.public.uri: (item.public, item) for item in trust.keys}

@@ -22,7 +22,7 @@ from greenlight.errors import RefusedError
 from greenlight.ledger.pin import DEFAULT_REF
 from greenlight.model.checkpoint import Checkpoint, log_key
 from greenlight.model.head import Head
-from greenlight.model.trust import KeyRoles, Role, TrustRoot
+from greenlight.model.trust import Role
 from greenlight.primitives.ed25519 import PublicKey, SeedSigner
 from greenlight.primitives.note import ED25519, NoteKey, parse_note, verifies
 from greenlight.primitives.openssh import format_public
@@ -34,8 +34,9 @@ from greenlight.services.ledgers import (
     statement_of,
 )
 from greenlight.services.tiles import export_tiles
+from greenlight.services.trusting import add_key
 from greenlight.store.repository import create_store
-from tests.ledger.actors import EXECUTOR, OWNER, Clock, Pen, begin, outside, put, trust_root
+from tests.ledger.actors import EXECUTOR, OWNER, Clock, Pen, begin, outside, put
 from tests.tools import need
 
 LOG = SeedSigner(bytes([7]) * 32)
@@ -122,9 +123,7 @@ def logged(tmp_path):
     with create_store(tmp_path / "store.git") as store:
         begin(store, clock)
         pen = Pen()
-        root = trust_root(2)
-        keys = (*root.keys, KeyRoles.of(LOG.public, Role.LOG))
-        put(store, [pen.sign(TrustRoot.make(*keys, version=2), OWNER)], clock)
+        add_key(store, OWNER, LOG.public, [Role.LOG], clock=clock)
         put(store, [pen.sign(outside(number), EXECUTOR) for number in range(297)], clock)
         made = make_checkpoint(store, LOG, clock=clock)
         yield store, made.checkpoint

@@ -100,10 +100,10 @@ def test_nobody_is_asked_for_a_key_in_the_agent(tmp_path):
         assert load_key(locked, pytest.fail, agent).sign(b"x") == SIGNER.sign(b"x")
     with openssh(tmp_path, format_private(OTHER.seed)) as agent:
         asked = []
-        assert load_key(locked, lambda: asked.append(1) or WORD, agent) == SIGNER
+        assert load_key(locked, lambda _: asked.append(1) or WORD, agent) == SIGNER
         assert asked == [1]
         with pytest.raises(MalformedError) as caught:
-            load_key(locked, lambda: None, agent)
+            load_key(locked, lambda _: None, agent)
     assert caught.value.code is Code.KEY_PASSPHRASE
 
 
