@@ -27,7 +27,7 @@ from greenlight.services.packets import ledger_of
 from greenlight.services.receipts import Operation, Permit, issue_receipts, read_bounded
 from greenlight.services.rego import ask
 from greenlight.services.runs import name_run
-from greenlight.services.saying import Told, ledger_time
+from greenlight.services.saying import Told, ledger_time, refresh
 from greenlight.store.repository import Store
 from greenlight.verify.policy import APPROVED, Decision, Facts, Review, decide
 
@@ -166,6 +166,7 @@ def authorise(
         StoreError: The store does not serve.
     """
     plan = parse_plan(read_bounded(plan_file, MAX_PLAN_BYTES))
+    refresh(store)
     ledger = ledger_of(store)
     ledger.require()
     if plan.run_id not in ledger.state.runs:
