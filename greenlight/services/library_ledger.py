@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from greenlight.model.finding import Finding
-from greenlight.model.receipt import PROD, AuthorisationReceipt
+from greenlight.model.receipt import PROD, AuthorisationReceipt, Operation
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services import countersigning, ledgers, receipts, remotes, spending
 from greenlight.services.countersigning import Countersigned, Opinion
 from greenlight.services.ledgers import Asked, LedgerVerdict
-from greenlight.services.receipts import DEFAULT_HOURS, Operation, Permit
+from greenlight.services.receipts import DEFAULT_HOURS, Permit
 from greenlight.services.remotes import Exchanged
 from greenlight.services.runs import name_run
 from greenlight.services.spending import Attempt, Spent
