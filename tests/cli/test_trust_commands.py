@@ -70,6 +70,9 @@ def test_a_store_without_halves_is_of_format_1(tmp_path: Path) -> None:
     assert (shown["root_format"], shown["version"]) == (1, 2)
     halfless = team("alice", "trust", "add", public(team, "bob"), "--role", "owner", "--hybrid")
     assert halfless.refused(69, "KEY_MISSING")
+    team.ok("alice", "trust", "rotate", public(team, "bob"), public(team, "carol"))
+    shown = team.ok("alice", "trust", "show", "--json").json
+    assert (shown["root_format"], shown["version"]) == (1, 3)
     team.ok("alice", "trust", "add", public(team, "bob"), "--role", "log")
     shown = team.ok("alice", "trust", "show", "--json").json
     assert shown["root_format"] == 2
@@ -182,7 +185,9 @@ def test_both_halves_are_demanded(copied: Team) -> None:
     path = proposed(copied, "set", "--hybrid", "on", by="bob", signers=("alice",))
     copied.ok("bob", "trust", "apply", path)
     sealed = copied.ok("runner", "seal", copied.folder / "evidence", "--json").json
-    assert copied.ok("alice", "verify", sealed["packet_id"]).out.startswith("INTACT")
+    verdict = copied.ok("alice", "verify", sealed["packet_id"])
+    assert verdict.out.startswith("INTACT")
+    assert "+ ML-DSA-44" in verdict.out
     half = copied.key("runner").with_name("runner.key.mldsa44")
     half.rename(half.with_suffix(".away"))
     missing = copied("runner", "seal", copied.folder / "evidence")
