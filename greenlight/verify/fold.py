@@ -3,8 +3,8 @@
 ``fold`` is pure.  For each record, in order, an entry has effect only if
 
 1. it parses, its format version and kind are known, its body is one of its kind;
-2. its actor's key stands in the trust root in force, with the role of the kind, and
-   its signature verifies over the bytes that were parsed;
+2. its actor's key stands in the trust root in force and is not revoked, with the role of
+   the kind, and its signature verifies over the bytes that were parsed;
 3. that root has not expired (then only a next trust root has effect);
 4. its actor has not placed an entry of this UUID before;
 5. subject and claims are exactly what the body says;

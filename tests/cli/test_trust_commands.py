@@ -70,6 +70,9 @@ def test_a_store_without_halves_is_of_format_1(tmp_path: Path) -> None:
     assert (shown["root_format"], shown["version"]) == (1, 2)
     halfless = team("alice", "trust", "add", public(team, "bob"), "--role", "owner", "--hybrid")
     assert halfless.refused(69, "KEY_MISSING")
+    team.ok("alice", "trust", "rotate", public(team, "bob"), public(team, "carol"))
+    shown = team.ok("alice", "trust", "show", "--json").json
+    assert (shown["root_format"], shown["version"]) == (1, 3)
     team.ok("alice", "trust", "add", public(team, "bob"), "--role", "log")
     shown = team.ok("alice", "trust", "show", "--json").json
     assert shown["root_format"] == 2
@@ -182,7 +185,9 @@ def test_both_halves_are_demanded(copied: Team) -> None:
     path = proposed(copied, "set", "--hybrid", "on", by="bob", signers=("alice",))
     copied.ok("bob", "trust", "apply", path)
     sealed = copied.ok("runner", "seal", copied.folder / "evidence", "--json").json
-    assert copied.ok("alice", "verify", sealed["packet_id"]).out.startswith("INTACT")
+    verdict = copied.ok("alice", "verify", sealed["packet_id"])
+    assert verdict.out.startswith("INTACT")
+    assert "+ ML-DSA-44" in verdict.out
     half = copied.key("runner").with_name("runner.key.mldsa44")
     half.rename(half.with_suffix(".away"))
     missing = copied("runner", "seal", copied.folder / "evidence")
@@ -334,3 +339,24 @@ def _faketime(moment: str) -> dict[str, str] | None:
     if not found:
         return None
     return {"LD_PRELOAD": str(found[0]), "FAKETIME": f"@{moment}", "TZ": "UTC"}
+
+
+def test_a_hybrid_key_with_a_passphrase(tmp_path: Path) -> None:
+    """One passphrase for both halves; whoever has a half signs by it from the first record on."""
+    word = tmp_path / "word"
+    word.write_text("correct horse\n")
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "file").write_text("what happened\n")
+    team = Team(tmp_path, tmp_path, env={"GREENLIGHT_PASSPHRASE_FILE": str(word)})
+    team.ok("alice", "keys", "new", team.key("alice"), "--hybrid", "--passphrase")
+    at = ("--store", tmp_path / "store.git")
+    team.ok("alice", "init", *at)
+    shown = team.ok("alice", "trust", "show", "--json", *at).json
+    assert shown["root_format"] == 2
+    assert shown["versions"][0]["signed_by"] == [shown["versions"][0]["by"]]
+    sealed = team.ok("alice", "seal", tmp_path / "evidence", "--json", *at).json
+    assert "+ ML-DSA-44" in team.ok("alice", "verify", sealed["packet_id"], *at).out
+    word.write_text("wrong\n")
+    assert team("alice", "seal", tmp_path / "evidence", *at).refused(65, "KEY_PASSPHRASE")
+    shown = team.ok("alice", "keys", "show", team.key("alice"), "--json").json
+    assert shown["post_quantum"].startswith("ssh-mldsa-44 ")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
@@ -601,3 +603,60 @@ def test_only_version_1_succeeds_a_ledger():
         root(ALICE, version=2, follows="sha256:" + "0" * 64, succeeds=(past,))
     with pytest.raises(MalformedError):
         root(ALICE, succeeds=(past, past))
+
+
+# --- anything at all
+
+PLAIN_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 2**64)
+    | st.text(max_size=8)
+    | st.binary(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),
+    max_leaves=6,
+)
+FULL = signed(root(ALICE, BOB, threshold=2, revoked=(lost(CAROL, 0),)), ALICE).to_body()
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(sorted(FULL)), PLAIN_VALUES)
+def test_any_value_in_a_field_is_refused_or_read_back(name, value):
+    """Nothing but a refusal comes of it, and what is read has one spelling."""
+    body = FULL | {name: value}
+    try:
+        read = TrustRoot.from_body(body)
+    except MalformedError:
+        return
+    assert read.to_body() == body
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_any_byte_of_a_signed_root_counts(data):
+    """An entry with one byte changed has no effect, whatever the byte; nothing falls over."""
+    story = Story().add(signed(root(ALICE, BOB, threshold=2), BOB), ALICE)
+    entry = bytearray(story.pen.sign(signed(following(story, ALICE, BOB), BOB), ALICE))
+    at = data.draw(st.integers(0, len(entry) - 1))
+    entry[at] ^= 1 << data.draw(st.integers(0, 7))
+    assert story.raw(bytes(entry)).void is not None
+    assert story.state.trust.version == 1
+
+
+@settings(max_examples=100)
+@given(
+    owners=st.lists(st.sampled_from([ALICE, BOB, CAROL]), min_size=1, unique=True),
+    threshold=st.integers(1, 3),
+    actor=st.sampled_from([ALICE, BOB, CAROL]),
+    signers=st.lists(st.sampled_from([ALICE, BOB, CAROL]), max_size=3, unique=True),
+)
+def test_a_threshold_is_met_by_that_many_people_and_not_by_fewer(owners, threshold, actor, signers):
+    """The rule, said once more by counting people."""
+    if threshold > len(owners):
+        return
+    first = signed(root(*owners, threshold=threshold), *owners)
+    story = Story().add(first, owners[0])
+    body = signed(following(story, *owners), *signers)
+    people = {one.public.uri for one in (*signers, actor)} & {one.public.uri for one in owners}
+    strangers = any(one not in owners for one in (*signers, actor))
+    assert (story.add(body, actor).void is None) is (len(people) >= threshold and not strangers)
