@@ -13,7 +13,7 @@ stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,7 +34,7 @@ from greenlight.ledger.append import (
 )
 from greenlight.ledger.commits import Committer, write_commits
 from greenlight.ledger.incoming import Followed, follow, tracking_ref
-from greenlight.ledger.pending import drop_admitted, keep_pending, read_pending, waiting
+from greenlight.ledger.pending import Wait, drop_admitted, keep_pending, read_pending, waiting
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
 from greenlight.ledger.places import Place
 from greenlight.ledger.read import Ledger, read_ledger
@@ -83,6 +83,7 @@ def append(  # noqa: PLR0913 - the outside world of one act
     author: str = AUTHOR,
     message: str | None = None,
     may_wait: bool = False,
+    ends: Collection[str] = (),
 ) -> Admitted:
     """Append the entries that ``decide`` gives to the ledger that counts.
 
@@ -96,6 +97,7 @@ def append(  # noqa: PLR0913 - the outside world of one act
         author: Of the commit, ``Name <address>``.
         message: Of the commit; made from the entries where it is None.
         may_wait: Whether the act may stay SEALED where the remote cannot be reached.
+        ends: Runs that it ends: where their opening waits, it is admitted with this.
 
     Raises:
         RejectedError: The ledger, or what the remote has, is broken: nothing is appended.
@@ -115,13 +117,13 @@ def append(  # noqa: PLR0913 - the outside world of one act
     store.make_own_dir()
     with locked(store.own_dir / "append.lock", wait_seconds=LOCK_SECONDS):
         pin = read_pin(store) or Pin(ref, Head("", 0, EMPTY_ROOT))
-        act = _Act(store, remote, pin, committer, clock, decide)
+        act = _Act(store, remote, pin, committer, clock, decide, ends=ends)
         try:
             return act.admit()
         except StoreError as error:
             if error.code is Code.REMOTE_REFUSED and read_pending(store):
                 # What waits may be what it will not have: this act goes without it.
-                return _Act(store, remote, pin, committer, clock, decide, only=()).admit()
+                return _Act(store, remote, pin, committer, clock, decide, (), (), ends).admit()
             if not may_wait or error.code not in _OPEN:
                 raise
         return act.wait()
@@ -175,6 +177,7 @@ class _Act:
     Attributes:
         entries: What was decided, once it was; placed again with the same signatures.
         only: Refs of the acts that are placed of those that wait; all where None.
+        ends: Runs that the act ends.
     """
 
     store: Store
@@ -185,6 +188,7 @@ class _Act:
     decide: Decide | None
     entries: tuple[bytes, ...] = field(default=())
     only: tuple[str, ...] | None = None
+    ends: Collection[str] = ()
 
     def admit(self) -> Admitted:
         """Follow, decide, place, push, until the remote has taken it."""
@@ -192,7 +196,8 @@ class _Act:
         for _ in range(MAX_TRIES):
             followed = self._follow(base)
             base = followed.ledger
-            found = waiting(self.store, base.state, self.only)
+            wait = Wait(self.only, self.ends, self.clock())
+            found = waiting(self.store, base.state, wait)
             waits = tuple(entry for entry, _ in found)
             placed, first = self._place(base, waits, self.clock())
             done = self._push(followed, placed)

@@ -14,13 +14,14 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, StoreError
 from greenlight.ledger.read import Ledger
 from greenlight.model.entry import decode_entry
+from greenlight.model.kinds import PacketSealed, RunOpened
 from greenlight.model.record import NO_LINKS, Record
 from greenlight.model.state import LedgerState
 from greenlight.primitives.ed25519 import Signer
@@ -32,6 +33,7 @@ from greenlight.store.repository import Store
 from greenlight.verify.fold import fold
 
 PREFIX: Final = "refs/greenlight/pending/"
+GOING_ON: Final = timedelta(days=1)  # no step of a lane may run longer
 _NAME: Final = re.compile(re.escape(PREFIX) + r"([0-9]{12})-[0-9a-f-]{36}")
 _ENTRY: Final = re.compile(rb"[0-9]{6}\.cose")
 
@@ -129,22 +131,48 @@ def is_placed(state: LedgerState, entry: bytes) -> bool:
     return (decoded.issuer, decoded.uuid) in state.uuids
 
 
-def waiting(
-    store: Store, state: LedgerState, refs: Collection[str] | None = None
-) -> Iterator[tuple[bytes, datetime]]:
-    """Yield the entries that wait and are not in the ledger yet, in order, and when made.
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Which of the acts that wait are to be admitted now.
 
-    Args:
-        store: Where they wait.
-        state: Of the ledger.
-        refs: Only those of these acts; all where None.
+    Attributes:
+        refs: Only these; all where None.
+        ends: Runs that are ended by what is appended behind them.
+        now: A run that was opened later than a day before waits for its packet, so that both are
+            admitted at one moment; after that it is taken for abandoned.  None holds nothing.
     """
-    for pending in read_pending(store):
-        if refs is not None and pending.ref not in refs:
+
+    refs: Collection[str] | None = None
+    ends: Collection[str] = ()
+    now: datetime | None = None
+
+
+ALL: Final = Wait()
+
+
+def waiting(store: Store, state: LedgerState, wait: Wait = ALL) -> Iterator[tuple[bytes, datetime]]:
+    """Yield the entries that wait and are not in the ledger yet, in order, and when made."""
+    acts = read_pending(store)
+    ended = {*wait.ends, *_runs(acts, PacketSealed.KIND)} if wait.now is not None else set()
+    for pending in acts:
+        if wait.refs is not None and pending.ref not in wait.refs:
+            continue
+        young = wait.now is not None and wait.now - pending.made < GOING_ON
+        if young and any(run not in ended for run in _runs([pending], RunOpened.KIND)):
             continue
         for entry in pending.entries:
             if not is_placed(state, entry):
                 yield entry, pending.made
+
+
+def _runs(acts: Sequence[Pending], kind: str) -> Iterator[str]:
+    """Yield the runs that entries of a kind are about."""
+    for act in acts:
+        for entry in act.entries:
+            with suppress(MalformedError):
+                decoded = decode_entry(entry)
+                if decoded.kind == kind:
+                    yield str(decoded.body.get("run", ""))
 
 
 def with_pending(store: Store, ledger: Ledger) -> Ledger:

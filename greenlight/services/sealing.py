@@ -91,7 +91,8 @@ def _record(
         # Behind all packets: the first indexes are theirs.
         return [each.entry for each in closed] + doubled
 
-    appended = append(store, signer, decide, clock=clock, may_wait=True)
+    ends = {each.statement.run_id for each in closed}
+    appended = append(store, signer, decide, clock=clock, may_wait=True, ends=ends)
     conflicts = {packet.index for packet in appended.ledger.state.conflicts}
     return [
         Sealed(

@@ -3,8 +3,9 @@
 1. a valid ``packet.sealed`` entry names this packet, this tree, this statement, this seal;
 2. its claim held: a packet that lost it is a CONFLICT;
 3. the entry was signed by the key that made the seal;
-4. the run was opened before, by the same key, for these lane bytes, not earlier in the
-   ledger than the header says, and took the tickets that the packet reserves;
+4. the run was opened before, by the same key, for these lane bytes, at the time that the
+   header says (earlier, where run and packet were admitted at one moment: they waited for the
+   remote), and took the tickets that the packet reserves;
 5. the authority lock says of the grant, and of the trust root, what the ledger says;
 6. neither the key that sealed it, nor the one that gave the grant, was revoked from an index
    on that lies before;
@@ -115,13 +116,12 @@ def _run(
         return
     if run.opened.lane_digest != evidence.lane_digest:
         yield Finding(Code.LANE_DIFFERS, "lane.yaml", run.opened.lane_digest, evidence.lane_digest)
-    # What was made out of reach of the remote is admitted later than it was opened.
-    at = format_seconds(run.time)
-    if evidence.header.opened_at > at:
-        expected = f"{at} or before"
-        yield Finding(
-            Code.RUN_NOT_OPENED, "header.json#/opened_at", expected, evidence.header.opened_at
-        )
+    at, said = format_seconds(run.time), evidence.header.opened_at
+    # A run that was made out of reach of the remote is admitted later than it was opened, and at
+    # one moment with its packet; no other can say that it began earlier than the ledger says.
+    waited = run.time == found.time and said < at
+    if said != at and not waited:
+        yield Finding(Code.RUN_NOT_OPENED, "header.json#/opened_at", at, said)
     # What is reserved here and claimed nowhere could be reserved twice.
     reserved = tuple(sorted(evidence.tickets.tickets))
     if run.opened.tickets != reserved:

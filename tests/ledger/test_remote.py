@@ -251,6 +251,24 @@ def crash(*_):
     raise KeyboardInterrupt
 
 
+def test_a_run_that_goes_on_waits_for_its_packet(two, hub, tmp_path):
+    """Pushed in between, it stays; both are admitted at one moment; or the run after a day."""
+    one, _ = two
+    one.fetch()
+    one.url(tmp_path / "nowhere.git")
+    one.put(run_opened(1), may_wait=True)
+    one.put(run_opened(2, use=2), may_wait=True)
+    one.url(hub[0])
+    assert one.push().waiting == 2
+    one.put(packet_sealed(1), may_wait=True, ends=[packet_sealed(1).run])
+    state = one.ledger.state
+    assert state.runs[packet_sealed(1).run].time == state.packets[packet_sealed(1).packet].time
+    assert len(one.refs(PENDING)) == 1
+    one.clock.now += timedelta(days=1, minutes=1)
+    assert one.push().waiting == 0
+    assert [run.opened.run for run in one.ledger.state.abandoned()] == [run_opened(2).run]
+
+
 def test_a_crash_after_the_push_counts_once(two, monkeypatch):
     """The remote has it, this store does not know: nothing is placed twice."""
     one, _ = two
@@ -437,15 +455,15 @@ def test_one_entry_that_a_remote_refuses_does_not_stop_the_others(two, hub, tmp_
     one, _ = two
     one.fetch()
     one.url(tmp_path / "nowhere.git")
-    one.put(run_opened(1), may_wait=True)
+    one.put(outside(1), may_wait=True)
     one.put(outside(3), may_wait=True)
     one.url(hub[0])
-    # A hook that reads what comes, and will not have entries of one kind.
+    # A hook that reads what comes, and will not have one packet.
     hook(
         hub,
         "while read -r old new ref; do\n"
         '  for blob in $(git ls-tree -r "$new" records/ | cut -d" " -f3 | cut -f1); do\n'
-        '    git cat-file blob "$blob" | grep -aq run.opened && exit 1\n'
+        '    git cat-file blob "$blob" | grep -aq ' + outside(1).run + " && exit 1\n"
         "  done\n"
         "done\nexit 0",
     )
