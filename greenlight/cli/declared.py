@@ -100,6 +100,7 @@ _PRIVATE = _option(
     kind="path",
 )
 _PACKET = _word("packet", "PACKET", PACKET)
+_RECORD = "its index, the beginning of its entry's UUID, or the packet that it sealed"
 _RECEIPT = _word("receipt", "RECEIPT", "an id, the beginning of one, or a file")
 _OPERATION = (
     _option("--run", "RUN", "the run it is for: its UUID or packet", required=True),
@@ -210,6 +211,32 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _PACKET,
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
             _flag("--dry-run", "only show what would go, and what stays"),
+        ),
+        "ledger log": (_option("--limit", "N", "at most N entries", kind="count", short="-n"),),
+        "ledger show": (_word("record", "RECORD", _RECORD),),
+        "ledger verify": (
+            _option("--min", "N", "exit 1 where it has fewer entries", kind="count"),
+            _option("--since", "FILE", "a checkpoint or head: check what is new", kind="path"),
+            _option("--checkpoint", "FILE", "this checkpoint must hold too", kind="path"),
+            _option("--witnesses", "N", "so many witnesses must have cosigned", kind="count"),
+            _option("--max-age", "HOURS", "how old the ledger's end may be", kind="count"),
+        ),
+        "ledger prove": (
+            _word("record", "RECORD", _RECORD, optional=True),
+            _option("--size", "N", "in the tree of the first N records", kind="count"),
+            _option("--consistency", "OLD", "of a size, checkpoint or head instead"),
+            _option("--receipt", "FILE", "write a COSE receipt there (a log key)", kind="path"),
+            _option("--statement", "FILE", "write the entry with its receipt there", kind="path"),
+            _option("--leaf", "FILE", "write the record there: what is proven", kind="path"),
+        ),
+        "ledger checkpoint": (
+            _option("--out", "FILE", "write the signed note there", kind="path"),
+        ),
+        "ledger export": (_word("url", "DIR|URL", "a folder, or what fsspec writes to"),),
+        "witness cosign": (
+            _word("checkpoint", "CHECKPOINT", "the signed note", kind="path"),
+            _option("--state", "DIR", "where you keep what you have seen", kind="path"),
+            _option("--out", "FILE", "write the cosigned note there", kind="path"),
         ),
         "push": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
         "fetch": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
@@ -345,7 +372,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 kind="word",
                 repeat=True,
                 required=True,
-                choices=("owner", "executor", "reviewer"),
+                choices=("owner", "executor", "reviewer", "operator", "log", "witness"),
             ),
         ),
         "trust show": (),
