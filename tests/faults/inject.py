@@ -210,7 +210,8 @@ def _import_all() -> None:
 
     for module in pkgutil.walk_packages(greenlight.__path__, "greenlight."):
         if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+            with suppress(ImportError):  # a library of somebody else's that is not needed here
+                importlib.import_module(module.name)
 
 
 class _Trial:
