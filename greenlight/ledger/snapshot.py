@@ -158,9 +158,10 @@ def extend(before: Kept, after: Kept) -> None:
         before: What is kept, unless somebody else has added to it.
         after: The ledger, on the tables of ``before``.
     """
-    if before.base.tables.path is None:
+    path = before.base.tables.path
+    if path is None:
         return
-    with suppress(sqlite3.Error, OSError, StoreError):
+    with suppress(sqlite3.Error, OSError, StoreError), _dropping(path):
         connection = before.base.tables.connection
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
@@ -175,6 +176,22 @@ def extend(before: Kept, after: Kept) -> None:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _dropping(path: Path) -> Iterator[None]:
+    """Remove tables of which the system refused a write or a sync.
+
+    What SQLite rolls back it syncs again, and the kernel may report the second try as a success
+    with pages that are lost.  Nobody needs such tables: the records are read again.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            path.unlink(missing_ok=True)
+            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+        raise
 
 
 def _insert_places(connection: sqlite3.Connection, places: Iterable[Place]) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.model.finding import Finding
+from greenlight.services.unfinished import clear_unfinished
 from greenlight.store.due import note_state
 from greenlight.store.durable import locked, sync_directory, wrapped
 from greenlight.store.gitlock import clear_git_lock, git_lock
@@ -96,6 +97,7 @@ def maintain(store: Store, *, tell: Tell = _say_nothing) -> Maintained:
     with _alone(store):
         note_state(store)  # first, too: what fails is not tried again at every seal
         clear_git_lock(store.objects.directory / "pack" / NAME, store.own_dir / _LOCK)
+        clear_unfinished(store)
         removed = remove_leftovers(store.git_dir)
         for index in own_packs(store.git_dir):
             _let_go(index)

@@ -1,7 +1,8 @@
 """Seal packets: Git objects in one pack, shelf, ledger; durable before it returns.
 
 However many packets there are, they share the pack, one move of each shelf and one append.
-The order is that of promises: objects, then the shelf that keeps them, then the ledger.
+The order is that of promises: objects, then the shelf that keeps them, then the ledger; a note
+says that a seal is between the two (``store.underway``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from greenlight.errors import RefusedError, RejectedError
 from greenlight.ledger.admit import append
 from greenlight.ledger.append import AUTHOR
 from greenlight.model.state import LedgerState
@@ -18,9 +20,11 @@ from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import parse_seconds
 from greenlight.services.doubling import named_half, second_seal
 from greenlight.services.drafting import Closed
+from greenlight.services.unfinished import clear_unfinished
 from greenlight.store.packwriter import PackWriter
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, Shelving
+from greenlight.store.underway import under_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,20 @@ def seal_together(
         RefusedError: The ledger would not have them.
         StoreError: The store does not serve; nothing refers to what was written.
     """
+    clear_unfinished(store)
     with store.objects.packing() as pack:
         closed = write(pack)
-        shelving = Shelving(store, [_shelved(each) for each in closed], AUTHOR)
+        shelved = [_shelved(each) for each in closed]
+        shelving = Shelving(store, shelved, AUTHOR)
         shelving.put(pack)
-    shelving.move()
-    return _record(store, signer, closed, clock)
+    try:
+        with under_way(store, [entry for entry, _ in shelved]):
+            shelving.move()
+            return _record(store, signer, closed, clock)
+    except (RefusedError, RejectedError):
+        # Where the disk failed nothing more is asked of it now: the next seal does this.
+        clear_unfinished(store)
+        raise
 
 
 def _shelved(closed: Closed) -> tuple[ShelfEntry, datetime]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, MalformedError, UsageError
+from greenlight.errors import GreenlightError, MalformedError, StoreError, UsageError
 from greenlight.execution.forked import fork_map
 from greenlight.ledger.pin import read_pin
 from greenlight.ledger.read import Ledger, contains_head, read_records
@@ -34,6 +35,7 @@ from greenlight.primitives.openssh import AllowedSigner, format_public
 from greenlight.primitives.text import escape
 from greenlight.services.packets import Located, ledger_of, locate_tree, read_commit
 from greenlight.services.published import published
+from greenlight.services.unfinished import unlisted
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
 from greenlight.verify.extract import verify_extract
@@ -445,6 +447,7 @@ def verify_all(  # noqa: PLR0913 - what is asked, and who is told
     # from, where the caller says from where.
     ledger = ledger_of(store, trust.root, fully=not since)
     findings = list(ledger.findings)
+    hidden = _under_way(store, ledger)
     first = 0
     if since:
         size, root = parse_check(since)
@@ -455,7 +458,7 @@ def verify_all(  # noqa: PLR0913 - what is asked, and who is told
         commits = list(_shelved_of(store, recorded))
     else:
         recorded = None
-        commits = _all_shelved(store, findings)
+        commits = [each for each in _all_shelved(store, findings) if each not in hidden]
     begin(len(commits))
     kept: list[Verdict] = []
     counts: Counter[Integrity] = Counter()
@@ -494,6 +497,13 @@ def _withheld(ledger: Ledger, here: set[str], first: int) -> Iterator[Verdict]:
     for tree, purge in ledger.state.purged.items():
         if tree not in here and purge.index >= first:
             yield withheld_verdict(purge, ledger)
+
+
+def _under_way(store: Store, ledger: Ledger) -> set[str]:
+    """Return the packets that are between shelf and ledger: nobody was told that they are sealed."""
+    with suppress(StoreError):
+        return unlisted(store, ledger)
+    return set()
 
 
 def _all_shelved(store: Store, findings: list[Finding]) -> list[str]:

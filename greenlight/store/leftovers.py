@@ -52,7 +52,7 @@ def remove_leftovers(git_dir: Path) -> int:
 
 def _candidates(git_dir: Path) -> Iterator[Path]:
     objects = git_dir / "objects"
-    folders = [git_dir / "greenlight", objects / "pack"]
+    folders = [git_dir / "greenlight", git_dir / "greenlight" / "sealing", objects / "pack"]
     folders += sorted(path for path in objects.iterdir() if _FAN_OUT.fullmatch(path.name))
     for folder in folders:
         if not folder.is_dir():
