@@ -48,9 +48,9 @@ from greenlight.store.repository import Store
 
 LOCK_SECONDS: Final = 300.0  # a push of another process here may take its time
 # What says that the remote could not be asked, and not what it said.
-_AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
+AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
 _FIND_OUT: Final = "a receipt that was to be spent may count as spent; greenlight fetch finds out"
-_OPEN: Final = _AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
+_OPEN: Final = AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)

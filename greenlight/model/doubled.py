@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
-from greenlight.model.body import read_body
-from greenlight.model.codec import to_plain
+from greenlight.model.body import Spoken
 from greenlight.model.fields import DigestText, PacketId, Text
 from greenlight.model.seal import CONTENT_TYPE
 from greenlight.model.statement import Statement
@@ -21,7 +19,7 @@ _Signature = Annotated[str, Text(r"[A-Za-z0-9+/]{1,5464}={0,2}", "a COSE_Sign1 i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SealDoubled:
+class SealDoubled(Spoken):
     """A packet's statement was signed by the post-quantum half of its executor's key too.
 
     Attributes:
@@ -62,14 +60,6 @@ class SealDoubled:
             packet_tree=said.subject,
             signature=base64.b64encode(message).decode("ascii"),
         )
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
 
     @property
     def claims(self) -> tuple[str, ...]:

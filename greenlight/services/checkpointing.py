@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -160,8 +159,7 @@ def cosign(
         RejectedError: The ledger is broken.
         StoreError: The witness's memory cannot be read or written: then nothing is signed.
     """
-    with suppress(StoreError):
-        refresh(store)  # a witness may be offline: what is here then decides
+    refresh(store, needed=False)  # a witness may be offline: what is here then decides
     ledger = ledger_of(store)
     ledger.require()
     trust = ledger.state.trust

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from greenlight.model.finding import Finding
 from greenlight.model.receipt import (
     MAX_OPERATION_BYTES,
     AuthorisationReceipt,
+    Operation,
     OperationRecorded,
     ReceiptSpent,
     operation_digest,
@@ -33,23 +34,6 @@ from greenlight.store.repository import Store
 from greenlight.verify.presented import check_presented, read_presented
 
 DEFAULT_HOURS: Final = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation that is to be done.
-
-    Attributes:
-        kind: As ``publish_release``.
-        content: What exactly, as plain values.
-    """
-
-    kind: str
-    content: Mapping[str, object]
-
-    @property
-    def digest(self) -> str:
-        return operation_digest(self.content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ MAX_SECONDS: Final = 3600
 MAX_OUTPUT: Final = 16 * MIB  # of ls-remote: 100,000 refs
 MAX_SAID: Final = 400  # characters of a remote's message that are shown
 
-# What would lead git elsewhere than to the repository that was opened.
+# What would lead git elsewhere than to the repository that was opened; what people configure by
+# the environment, as a CI does its credentials, stays.
 _UNSET: Final = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -44,9 +45,6 @@ _UNSET: Final = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_QUARANTINE_PATH",
     "GIT_NAMESPACE",
-    "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
     "GIT_SHALLOW_FILE",
     "GIT_GRAFT_FILE",
     "GIT_REPLACE_REF_BASE",
@@ -59,7 +57,7 @@ _SETTINGS: Final = (
     "fetch.writeCommitGraph=false",
     "fetch.unpackLimit=1",  # one pack, which git syncs; loose objects it does not
     "transfer.unpackLimit=1",
-    "transfer.fsckObjects=false",  # greenlight reads every object strictly itself
+    "fetch.fsckObjects=true",  # what comes is strictly read here too, but others read it as well
     "protocol.ext.allow=never",
     "push.followTags=false",
     "push.gpgSign=false",
