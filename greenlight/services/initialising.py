@@ -21,7 +21,7 @@ from greenlight.model.trust import Role
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services.founding import found_ledger
-from greenlight.store.gitremote import SECONDS, GitRemote, configure
+from greenlight.store.gitremote import configure, named_remote
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store, create_store, open_store
 
@@ -131,7 +131,7 @@ def pin_store(
         if remote:
             configure(store, remote)
             if store.refs.read(ref) is None:
-                follow(store, GitRemote(store, remote, SECONDS), pin)
+                follow(store, named_remote(store, remote), pin)
         ledger = read_ledger(store, ref, pin=pin)
         ledger.require()
         if before is None:
