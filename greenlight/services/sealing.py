@@ -82,7 +82,7 @@ def _record(
     def decide(_state: LedgerState, _now: datetime) -> list[bytes]:
         return [each.entry for each in closed]
 
-    appended = append(store, signer, decide, clock=clock, may_wait=True)
+    appended = append(store, signer, decide, clock=clock, may_wait=True, must_keep=True)
     conflicts = {packet.index for packet in appended.ledger.state.conflicts}
     return [
         Sealed(
