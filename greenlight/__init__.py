@@ -38,6 +38,15 @@ if TYPE_CHECKING:
         verify_all,
         verify_packet,
     )
+    from greenlight.services.library_ledger import (
+        check_receipt,
+        countersign_packet,
+        fetch,
+        issue_receipt,
+        push,
+        spend_receipt,
+        verify_ledger,
+    )
     from greenlight.services.verifying import Integrity, Trust, Verdict
     from greenlight.store.repository import Store
 
@@ -56,19 +65,26 @@ __all__ = [
     "Trust",
     "UsageError",
     "Verdict",
+    "check_receipt",
     "checkout_packet",
+    "countersign_packet",
+    "fetch",
     "init_store",
+    "issue_receipt",
     "load_key",
     "maintain",
     "open_store",
     "pin_store",
     "purge_packet",
+    "push",
     "rerun_packet",
     "run_lane",
     "run_lanes",
     "seal_dir",
     "seal_dirs",
+    "spend_receipt",
     "verify_all",
+    "verify_ledger",
     "verify_packet",
 ]
 
@@ -80,6 +96,13 @@ _HOMES = {
     "Store": "store.repository",
     "Trust": "services.verifying",
     "Verdict": "services.verifying",
+    "check_receipt": "services.library_ledger",
+    "countersign_packet": "services.library_ledger",
+    "fetch": "services.library_ledger",
+    "issue_receipt": "services.library_ledger",
+    "push": "services.library_ledger",
+    "spend_receipt": "services.library_ledger",
+    "verify_ledger": "services.library_ledger",
 }
 
 

@@ -67,6 +67,12 @@ class Code(Enum):
     SEAL_MALFORMED = (_V, "seal.cose is not a detached COSE_Sign1 of greenlight's profile")
     SEAL_KEY_MISMATCH = (_V, "statement, seal and signer.pub do not name one key")
     SEAL_SIGNATURE_INVALID = (_V, "the seal's signature does not verify over the statement")
+    SEAL_HYBRID_MISSING = (
+        _V,
+        "the trust root demanded a post-quantum signature too, and the seal has none",
+    )
+    SEAL_HYBRID_INVALID = (_V, "the post-quantum signature does not vouch for this statement")
+    SIGNER_REVOKED = (_V, "the signer's key was revoked from an index before what it signed")
     SIGNER_UNKNOWN = (_V, "no trusted key was given that could vouch for the signer: UNVERIFIABLE")
     SIGNER_NOT_TRUSTED = (_V, "the signer is not among the keys that were given as trusted")
     RERUN_SCRIPT_DIFFERS = (_V, "RERUN.sh is not the published script of the format version")
@@ -280,6 +286,15 @@ class Code(Enum):
     IO_NOSPACE = (_F, "no space is left on the device")
     FILE_CHANGED = (_F, "a file changed while it was read")
     FILE_UNREADABLE = (_F, "a file cannot be read")
+    KEY_TYPE_WRONG = (_F, "a key or signature is of another kind than stands in this place")
+    KEY_REVOKED = (_R, "the key was revoked")
+    TRUST_EXPIRED = (_R, "the trust root is over: nothing has effect but a next one")
+    TRUST_THRESHOLD = (_R, "fewer owners of the trust root in force signed than its threshold")
+    TRUST_NEW_OWNERS = (_R, "fewer owners of the next trust root signed it than its threshold")
+    TRUST_SIGNED_TWICE = (_R, "one key signed a trust root twice")
+    TRUST_SIGNATURE_INVALID = (_R, "a signature of a trust root does not verify")
+    TRUST_HYBRID_MISSING = (_R, "a signature lacks the post-quantum one that is demanded")
+    TRUST_STALE = (_R, "the proposal does not follow the trust root in force")
     TRUST_REFUSED = (_R, "the trust root does not let this key do that")
     CLOCK_AHEAD = (_R, "the ledger's time is further ahead of this clock than allowed")
     OUTPUT_EXISTS = (_R, "the file to write is already there")

@@ -21,6 +21,7 @@ from tools.vectors import (  # noqa: E402
     packet_documents,
     packet_recorded,
     stores,
+    trust,
 )
 from tools.vectors.kit import VECTORS  # noqa: E402
 
@@ -41,7 +42,8 @@ def wanted() -> dict[Path, bytes]:
     if len(set(names)) != len(names):
         raise ValueError(f"two vectors of one name: {sorted(names)}")
     made = {(vector.area, vector.name): vector.make() for vector in table}
-    made |= {("ledger", name): files for name, files in ledger.make().items()}
+    chains = ledger.make() | trust.chains()
+    made |= {("ledger", name): files for name, files in chains.items()}
     return {
         FOLDER / area / name / path: data
         for (area, name), files in made.items()

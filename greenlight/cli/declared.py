@@ -74,6 +74,13 @@ def _option(  # noqa: PLR0913 - the columns of the table
     return Param(name, kind, about, option, short, metavar, default, required, repeat, choices)
 
 
+def _named(
+    name: str, option: str, metavar: str | None, about: str, *, choices: tuple[str, ...] = ()
+) -> Param:
+    """An option whose value has another name than it."""
+    return Param(name, "word" if choices else "text", about, option, "", metavar, choices=choices)
+
+
 _COMMON = (
     _option("--store", "DIR", "the store (default: the repository around)", kind="path"),
     _option(
@@ -99,7 +106,12 @@ _PRIVATE = _option(
     "what it withholds, as `checkout --private` wrote it (default: what the store has)",
     kind="path",
 )
+_OUT = _option(
+    "--out", "FILE", "only write it down, signed by this key, for others to sign", kind="path"
+)
+_HYBRID = _flag("--hybrid", "with its post-quantum half, KEY.mldsa44.pub beside KEY.pub")
 _PACKET = _word("packet", "PACKET", PACKET)
+_RECORD = "its index, the beginning of its entry's UUID, or the packet that it sealed"
 _RECEIPT = _word("receipt", "RECEIPT", "an id, the beginning of one, or a file")
 _OPERATION = (
     _option("--run", "RUN", "the run it is for: its UUID or packet", required=True),
@@ -113,6 +125,13 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
         "init": (
             _option("--trust", "DIGEST", "pin the ledger that begins with this trust root"),
             _option("--ledger-ref", "REF", "ref of the ledger (default: refs/greenlight/ledger)"),
+            _option(
+                "--succeeds",
+                "STORE|HEAD",
+                "go on from a ledger that cannot be mended: its store, or a file with its head",
+                kind="path",
+            ),
+            _option("--succeeds-reason", "TEXT", "why, in one line; it stays in the ledger"),
             _option("--remote", "NAME", "let the ledger of this git remote count"),
         ),
         "keys new": (
@@ -124,6 +143,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 "--passphrase",
                 "protect it: asked for on the terminal, or $GREENLIGHT_PASSPHRASE_FILE",
             ),
+            _flag("--hybrid", "a post-quantum half too (ML-DSA-44): FILE.mldsa44 beside it"),
         ),
         "keys show": (
             _word(
@@ -210,6 +230,32 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _PACKET,
             _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
             _flag("--dry-run", "only show what would go, and what stays"),
+        ),
+        "ledger log": (_option("--limit", "N", "at most N entries", kind="count", short="-n"),),
+        "ledger show": (_word("record", "RECORD", _RECORD),),
+        "ledger verify": (
+            _option("--min", "N", "exit 1 where it has fewer entries", kind="count"),
+            _option("--since", "FILE", "a checkpoint or head: check what is new", kind="path"),
+            _option("--checkpoint", "FILE", "this checkpoint must hold too", kind="path"),
+            _option("--witnesses", "N", "so many witnesses must have cosigned", kind="count"),
+            _option("--max-age", "HOURS", "how old the ledger's end may be", kind="count"),
+        ),
+        "ledger prove": (
+            _word("record", "RECORD", _RECORD, optional=True),
+            _option("--size", "N", "in the tree of the first N records", kind="count"),
+            _option("--consistency", "OLD", "of a size, checkpoint or head instead"),
+            _option("--receipt", "FILE", "write a COSE receipt there (a log key)", kind="path"),
+            _option("--statement", "FILE", "write the entry with its receipt there", kind="path"),
+            _option("--leaf", "FILE", "write the record there: what is proven", kind="path"),
+        ),
+        "ledger checkpoint": (
+            _option("--out", "FILE", "write the signed note there", kind="path"),
+        ),
+        "ledger export": (_word("url", "DIR|URL", "a folder, or what fsspec writes to"),),
+        "witness cosign": (
+            _word("checkpoint", "CHECKPOINT", "the signed note", kind="path"),
+            _option("--state", "DIR", "where you keep what you have seen", kind="path"),
+            _option("--out", "FILE", "write the cosigned note there", kind="path"),
         ),
         "push": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
         "fetch": (_word("remote", "REMOTE", "(default: the one that counts)", optional=True),),
@@ -345,8 +391,49 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 kind="word",
                 repeat=True,
                 required=True,
-                choices=("owner", "executor", "reviewer"),
+                choices=("owner", "executor", "reviewer", "operator", "log", "witness"),
             ),
+            _HYBRID,
+            _OUT,
+        ),
+        "trust rotate": (
+            _word("old", "OLD.pub", "public key that goes", kind="path"),
+            _word("new", "NEW.pub", "public key that comes; signs where it is here", kind="path"),
+            _HYBRID,
+            _OUT,
+        ),
+        "trust revoke": (
+            _word("key", "KEY.pub", "public key, or its thumbprint URI"),
+            _named(
+                "since",
+                "--from",
+                "INDEX",
+                "what it signed from this record on is not vouched for (default: the next record)",
+            ),
+            _option("--reason", "TEXT", "why, in one line; it stays in the ledger", required=True),
+            _OUT,
+        ),
+        "trust set": (
+            _option(
+                "--threshold",
+                "ROLE=N",
+                "repeatable: owners to sign a root, reviewers to approve, witnesses to cosign",
+                repeat=True,
+            ),
+            _option("--expires", "TIME", "2027-01-31T00:00:00Z, or never"),
+            _named(
+                "demand",
+                "--hybrid",
+                None,
+                "whether trust roots and seals are signed by both halves of keys",
+                choices=("on", "off"),
+            ),
+            _OUT,
+        ),
+        "trust sign": (_word("file", "FILE", "the proposal", kind="path"),),
+        "trust apply": (_word("file", "FILE", "the proposal", kind="path"),),
+        "clock correct": (
+            _option("--to", "TIME", "2026-01-31T23:59:59Z (default: what this clock says)"),
         ),
         "trust show": (),
         "schema": (

@@ -2,9 +2,9 @@
 
 64 to 77 are those of BSD's ``sysexits.h``, so that a shell reads them without a
 table; 130 is what a shell reports for an interrupt.  2, 5, 6, 24 and 78 belong to
-the commands that the source documents give them to, and stay unused until those
-commands exist (ADR 0004).  Whoever meets a number that is not in this table must
-take it for a failure.
+the commands that the source documents give them to, 2 to ``ledger verify`` among them;
+the others stay unused until those commands exist (ADR 0004).  Whoever meets a number
+that is not in this table must take it for a failure.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Exit(IntEnum):
 
     OK = 0
     REJECTED = 1
+    CHAIN_BROKEN = 2
     USAGE = 64
     MALFORMED = 65
     UNAVAILABLE = 69
@@ -43,7 +44,10 @@ class Exit(IntEnum):
 _MEANINGS: Final = {
     Exit.OK: "what was asked for was done; what was verified is INTACT",
     Exit.REJECTED: "evidence was read and does not hold, or nobody trusted vouches for it: "
-    "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean",
+    "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean; "
+    "of `ledger verify`: fewer entries than were asked for (004)",
+    Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); kept for the "
+    "audit's warnings and `platform check` (000) too, which do not exist yet",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",
@@ -54,7 +58,6 @@ _MEANINGS: Final = {
 
 # Numbers of the source documents, each the property of a later command.
 RESERVED: Final[dict[int, str]] = {
-    2: "warnings of the audit, and `platform check` (000)",
     5: "the audit's branch-protection check (000)",
     6: "the audit's baseline checks (000)",
     24: "a policy violation, and the structure lock (004)",

@@ -2,7 +2,8 @@
 
 Signing key: ``--signing-key``; ``$GREENLIGHT_KEY``, a file, or ``$GREENLIGHT_SIGNING_KEY``, the
 key itself, as a CI keeps secrets; the key that ``keys new`` made in the user's settings;
-``~/.ssh/id_ed25519``; the only one in ssh-agent.  The first that is named, or is there.
+``~/.ssh/id_ed25519``; the only one in ssh-agent.  The first that is named, or is there.  Its
+post-quantum half lies beside its file, or comes in ``$GREENLIGHT_SIGNING_KEY_MLDSA44``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError, UsageError
 from greenlight.execution.conceal import conceal_process
-from greenlight.primitives.ed25519 import SeedSigner
+from greenlight.primitives.ed25519 import Signer
 from greenlight.services.agent import Agent, AgentSigner, only_key
+from greenlight.services.halves import Half, pair
 from greenlight.services.keys import load_key, parse_key
 from greenlight.store.repository import Store, open_store
 
 _KEY, _PASSPHRASE = "GREENLIGHT_KEY", "GREENLIGHT_PASSPHRASE_FILE"
 _SECRET, _AGENT = "GREENLIGHT_SIGNING_KEY", "SSH_AUTH_SOCK"
+_HALF_SECRET = "GREENLIGHT_SIGNING_KEY_MLDSA44"  # noqa: S105 - its name
 _MAX_PASSPHRASE_BYTES = 4096  # a line that somebody remembers
 
 
@@ -128,15 +131,15 @@ def agent() -> Agent | None:
     return Agent(Path(path)) if path else None
 
 
-def signer_of(arguments: Values) -> SeedSigner | AgentSigner:
+def signer_of(arguments: Values) -> Signer:
     """Load the signing key; ask for its passphrase once, where it has one.
 
     Raises:
         UsageError: The environment names two keys.
         StoreError: KEY_MISSING, KEY_AGENT, FILE_UNREADABLE.
-        MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE.
+        MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE, KEY_TYPE_WRONG.
     """
-    secret = _take_secret()
+    secret, half_secret = _take_secret(_SECRET), _take_secret(_HALF_SECRET)
     if secret is not None and arguments.signing_key is None:
         if os.environ.get(_KEY):
             raise UsageError(
@@ -144,23 +147,36 @@ def signer_of(arguments: Values) -> SeedSigner | AgentSigner:
                 f"{_KEY} and {_SECRET} both name a key",
                 hint="unset one of them, or say which: --signing-key FILE",
             )
-        where = f"${_SECRET}"
-        return parse_key(secret, where, lambda: passphrase(f"Passphrase of {where}: "), agent())
+        return _from_secrets(secret, half_secret)
     path = key_path(arguments)
     if path is not None:
-        return load_key(path, lambda: passphrase(f"Passphrase of {path}: "), agent())
+        return load_key(path, lambda file: passphrase(f"Passphrase of {file}: "), agent())
     session = agent()
     if session is None:
         raise key_missing()
     return AgentSigner(session, only_key(session))
 
 
-def _take_secret() -> bytes | None:
+def _from_secrets(secret: bytes, half_secret: bytes | None) -> Signer:
+    given: list[bytes | None] = []
+
+    def ask() -> bytes | None:
+        if not given:
+            given.append(passphrase(f"Passphrase of ${_SECRET}: "))
+        return given[0]
+
+    signer = parse_key(secret, f"${_SECRET}", ask, agent())
+    if half_secret is None:
+        return signer
+    return pair(signer, Half.of(half_secret, f"${_HALF_SECRET}", (ask,)))
+
+
+def _take_secret(name: str) -> bytes | None:
     """Take the key out of the environment, so that no process that is begun here gets it.
 
     A CI hands secrets on without their last line end, or with others: they are set right.
     """
-    secret = os.environ.pop(_SECRET, "")
+    secret = os.environ.pop(name, "")
     if not secret.strip():
         return None
     conceal_process()
@@ -212,4 +228,5 @@ def new_passphrase() -> bytes:
 
 def variables() -> dict[str, str]:
     """Return the environment, but for keys; a lane gets of it what it allows."""
-    return {name: value for name, value in os.environ.items() if name not in (_SECRET, _PASSPHRASE)}
+    hidden = (_SECRET, _HALF_SECRET, _PASSPHRASE)
+    return {name: value for name, value in os.environ.items() if name not in hidden}

@@ -19,7 +19,8 @@ def verdict_lines(verdict: Verdict) -> list[str]:
         lines.append(f"  tree        {statement.subject}")
         lines.append(f"  status      {statement.status.value}")
     lines.append(f"  ledger      {verdict.state or 'not looked up, or it does not vouch'}")
-    lines.append(f"  signer      {verdict.signer or 'unknown'}")
+    halves = "  + ML-DSA-44" if verdict.both_halves else ""
+    lines.append(f"  signer      {verdict.signer or 'unknown'}{halves}")
     lines.append(f"  trusted by  {verdict.trusted_by or 'nobody who was asked'}")
     lines += [
         f"  {row.retain:<10}  {escape(row.artifact)}, {row.bytes} bytes; here: {row.held}"

@@ -59,9 +59,9 @@ from greenlight.store.repository import Store
 
 LOCK_SECONDS: Final = 300.0  # a push of another process here may take its time
 # What says that the remote could not be asked, and not what it said.
-_AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
+AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
 _FIND_OUT: Final = "a receipt that was to be spent may count as spent; greenlight fetch finds out"
-_OPEN: Final = _AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
+_OPEN: Final = AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
 _WRONG: Final = frozenset({Code.REMOTE_REFUSED, Code.REMOTE_LIED, Code.REMOTE_FORMAT})
 MAX_STILL: Final = 5  # lost races in which nobody won: something else is in the way
 _PAUSE_SECONDS: Final = 0.05  # doubled each time

@@ -16,6 +16,7 @@ _VERBS = {
     "packet.purged": "Purge packet",
     "packet.sealed": "Seal packet",
     "run.opened": "Open run",
+    "seal.doubled": "Double the seal of",
     "trust.root": "Set trust root",
 }
 _NAMES = {  # the field of the body that names what an entry is about
@@ -24,6 +25,7 @@ _NAMES = {  # the field of the body that names what an entry is about
     "packet.purged": "packet",
     "packet.sealed": "packet",
     "run.opened": "packet",
+    "seal.doubled": "packet",
     "trust.root": "version",
 }
 _TRAILERS = (

@@ -11,6 +11,7 @@ from greenlight.codes import Code
 from greenlight.ledger.base import Base, Row, checksum
 from greenlight.ledger.places import Place
 from greenlight.model.checkpoint import CheckpointSigned
+from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
@@ -22,6 +23,7 @@ from greenlight.model.state import (
     LedgerState,
     PacketState,
     PurgeState,
+    RootState,
     RunState,
     Said,
     Void,
@@ -124,9 +126,20 @@ def _facts(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
         yield "void", str(void.index), void.index, said
     for index in state.corrections.new:
         yield "correction", str(index), index, ""
+    yield from _trust_facts(state)
     yield from _numbers(state)
     for kept in _SAID:
         yield from kept.rows(state)
+
+
+def _trust_facts(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
+    for version, root in state.roots.new.items():
+        said = _json([root.entry, root.actor, format_micros(root.time), root.root.to_body()])
+        yield "root", version, root.index, said
+    for kid, half in state.halves.new.items():
+        yield "half", kid, state.size - 1, half
+    for index, word in state.demands.new.items():
+        yield "demand", str(index), index, str(word)
 
 
 def _numbers(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
@@ -184,6 +197,9 @@ def state_on(
         size=base.size,
         time=time,
         trust=trust,
+        roots=Layered(_Facts(base, "root", str, str, _root)),
+        halves=Layered(_Facts(base, "half", str, str, lambda _, value: value)),
+        demands=Layered(_Facts(base, "demand", str, int, lambda _, value: int(value))),
         grants=Layered(_Facts(base, "grant", str, str, _grant)),
         uses=Layered(_Facts(base, "use", str, str, lambda _, value: int(value))),
         runs=Layered(_Facts(base, "run", str, str, _run)),
@@ -298,6 +314,7 @@ def _pair(key: str) -> tuple[str, str]:
 
 _SAID: Final = (
     _Said("checkpoints", CheckpointSigned.from_body, str, int),
+    _Said("doubled", SealDoubled.from_body, str, str),
     _Said("lost_runs", RunOpened.from_body, " ".join, _pair),
     _Said("grants_revoked", GrantRevoked.from_body, str, str),
     _Said("receipts", AuthorisationReceipt.from_body, str, str),
@@ -326,6 +343,11 @@ def _record(record: int, _value: str) -> int:
 def _grant(record: int, value: str) -> GrantState:
     issuer, body = json.loads(value)
     return GrantState(Grant.from_body(body), issuer, record)
+
+
+def _root(record: int, value: str) -> RootState:
+    entry, actor, time, body = json.loads(value)
+    return RootState(TrustRoot.from_body(body), entry, actor, record, parse_micros(time))
 
 
 def _run(record: int, value: str) -> RunState:

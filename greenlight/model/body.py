@@ -8,7 +8,7 @@ that two readers could read differently must not decide who may do what.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
@@ -81,3 +81,29 @@ def require_ordered(name: str, values: tuple[str, ...]) -> None:
     """
     if list(values) != sorted(set(values)):
         raise MalformedError(Code.MALFORMED, f"{name} are sorted and unique")
+
+
+class Spoken:
+    """What most bodies have in common: they are their fields, and about their kind."""
+
+    __slots__ = ()
+    KIND: ClassVar[str]
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, object]) -> Self:
+        """Read a body of this kind.
+
+        Raises:
+            MalformedError: It is none; the message names every field that is wrong.
+        """
+        return read_body(cls, body)
+
+    def to_body(self) -> dict[str, object]:
+        """The body as plain values; every field is present."""
+        plain: dict[str, object] = codec.to_plain(self)
+        return plain
+
+    @property
+    def subject(self) -> str:
+        """What the entry is about: its kind."""
+        return self.KIND

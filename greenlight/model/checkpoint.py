@@ -7,13 +7,12 @@ root is all that a verifier has to know.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.body import read_body
+from greenlight.model.body import Spoken
 from greenlight.model.fields import Text
 from greenlight.model.head import Head
 from greenlight.model.trust import Role, TrustRoot
@@ -90,7 +89,7 @@ def keys_with(trust: TrustRoot, role: Role) -> tuple[PublicKey, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointSigned:
+class CheckpointSigned(Spoken):
     """The body of ``checkpoint.signed``: a holder of a log key vouches for the ledger so far.
 
     Attributes:
@@ -111,20 +110,12 @@ class CheckpointSigned:
         if decoded.encode() != self.checkpoint.encode("utf-8"):
             raise MalformedError(Code.CHECKPOINT_MALFORMED, "not in its one spelling")
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
     def to_body(self) -> dict[str, object]:
         return {"checkpoint": self.checkpoint}
 
     @property
     def claims(self) -> tuple[str, ...]:
         return ()
-
-    @property
-    def subject(self) -> str:
-        return self.KIND
 
     @property
     def decoded(self) -> Checkpoint:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
@@ -15,10 +14,9 @@ from greenlight.model.body import (
     MaybeTime,
     Reason,
     RunMode,
-    read_body,
+    Spoken,
     require_ordered,
 )
-from greenlight.model.codec import to_plain
 from greenlight.model.fields import KeyUri, Label, Range, Text
 from greenlight.primitives.timestamp import parse_seconds
 
@@ -30,7 +28,7 @@ MAX_OPERATIONS = 256  # 001 names sixteen surfaces and fewer operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Grant(Spoken):
     """The body of ``grant.issued``; in force between two times, for so many uses.
 
     Attributes:
@@ -72,21 +70,9 @@ class Grant:
             if time:
                 parse_seconds(time)
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return (f"grant/{self.grant}",)
-
-    @property
-    def subject(self) -> str:
-        return self.KIND
 
     def covers_lane(self, lane: str) -> bool:
         return self.lane in ("*", lane)
@@ -98,7 +84,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrantRevoked:
+class GrantRevoked(Spoken):
     """An owner takes a grant back: no run is opened under it any more.
 
     Attributes:
@@ -111,18 +97,6 @@ class GrantRevoked:
     grant: GrantId
     reason: Reason
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return (f"grant/{self.grant}/revoked",)
-
-    @property
-    def subject(self) -> str:
-        return self.KIND

@@ -6,10 +6,9 @@ that is not here is kept in the ledger without effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
@@ -20,12 +19,11 @@ from greenlight.model.body import (
     Reason,
     RunMode,
     SealMode,
+    Spoken,
     Status,
     Ticket,
-    read_body,
     require_ordered,
 )
-from greenlight.model.codec import to_plain
 from greenlight.model.fields import DigestText, PacketId, Range, Uuid
 from greenlight.model.grant import MAX_USES
 from greenlight.model.words import packet_id
@@ -36,7 +34,7 @@ MAX_TICKETS = 1024  # 001 reserves twenty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunOpened:
+class RunOpened(Spoken):
     """A run was admitted, before its first step; a grant's use and tickets are spent.
 
     Attributes:
@@ -70,14 +68,6 @@ class RunOpened:
         if len(self.tickets) > MAX_TICKETS:
             raise MalformedError(Code.MALFORMED, f"a run that reserves {len(self.tickets)} tickets")
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def use_claim(self) -> str:
         return f"grant/{self.grant}/use/{self.use}"
@@ -87,13 +77,9 @@ class RunOpened:
         tickets = (f"ticket/{ticket}" for ticket in self.tickets)
         return tuple(sorted((f"run/{self.run}", self.use_claim, *tickets)))
 
-    @property
-    def subject(self) -> str:
-        return self.KIND
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PacketSealed:
+class PacketSealed(Spoken):
     """A packet was sealed: the end of an opened run, or evidence made elsewhere.
 
     Attributes:
@@ -124,14 +110,6 @@ class PacketSealed:
     def __post_init__(self) -> None:
         _require_packet_id(self.packet, self.lane, self.run)
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         # Evidence from outside was opened by nobody: sealing takes its run's key as well.
@@ -144,7 +122,7 @@ class PacketSealed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PacketPurged:
+class PacketPurged(Spoken):
     """An owner let a packet's bytes go; that it was sealed, and as what, stays recorded.
 
     Attributes:
@@ -159,14 +137,6 @@ class PacketPurged:
     packet_tree: DigestText
     reason: Reason
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return (f"purge/{self.packet_tree}",)
@@ -177,7 +147,7 @@ class PacketPurged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockCorrected:
+class ClockCorrected(Spoken):
     """An owner says what time it is; the record's ledger time is that time.
 
     Attributes:
@@ -194,20 +164,12 @@ class ClockCorrected:
     def __post_init__(self) -> None:
         parse_micros(self.time)
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
     def to_body(self) -> dict[str, object]:
         return {"time": self.time}
 
     @property
     def claims(self) -> tuple[str, ...]:
         return ()
-
-    @property
-    def subject(self) -> str:
-        return self.KIND
 
     @property
     def moment(self) -> datetime:

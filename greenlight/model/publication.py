@@ -13,7 +13,7 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.receipt import operation_digest
+from greenlight.model.receipt import Operation
 from greenlight.primitives import cjson, yaml12
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.limits import MIB
@@ -26,23 +26,6 @@ DRY_RUN: Final = "dry_run"
 
 _WORD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedOperation:
-    """An operation that would be done.
-
-    Attributes:
-        kind: As ``publish_release``.
-        content: What exactly.
-    """
-
-    kind: str
-    content: Mapping[str, object]
-
-    @property
-    def digest(self) -> str:
-        return operation_digest(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +42,7 @@ class PublicationPlan:
     run_id: str
     lane: str
     made_at: str
-    operations: tuple[PlannedOperation, ...]
+    operations: tuple[Operation, ...]
 
     def encode(self) -> bytes:
         """Return the document, in its one spelling."""
@@ -88,7 +71,7 @@ class PublicationPlan:
         return str(Digest.of(self.encode()))
 
 
-def parse_request(data: bytes) -> tuple[PlannedOperation, ...]:
+def parse_request(data: bytes) -> tuple[Operation, ...]:
     """Read what somebody wants published.
 
     Raises:
@@ -127,7 +110,7 @@ def parse_plan(data: bytes) -> PublicationPlan:
     return PublicationPlan(run_id, lane, made_at, _operations(found["operations"], names))
 
 
-def _operations(found: object, names: Mapping[str, str]) -> tuple[PlannedOperation, ...]:
+def _operations(found: object, names: Mapping[str, str]) -> tuple[Operation, ...]:
     if not isinstance(found, list) or not 1 <= len(found) <= MAX_OPERATIONS:
         raise _malformed(f"1 to {MAX_OPERATIONS} operations")
     operations = []
@@ -141,7 +124,7 @@ def _operations(found: object, names: Mapping[str, str]) -> tuple[PlannedOperati
             raise _malformed(f"a word as publish_release at {where}")
         if not isinstance(content, dict):
             raise _malformed(f"an object as content at {where}")
-        operation = PlannedOperation(kind, content)
+        operation = Operation(kind, content)
         if said.get("digest", operation.digest) != operation.digest:
             raise _malformed(f"the digest of the content at {where}: {operation.digest}")
         operations.append(operation)

@@ -14,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, ClassVar, Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.body import read_body
-from greenlight.model.codec import to_plain
+from greenlight.model.body import Spoken
 from greenlight.model.fields import (
     DigestText,
     KeyUri,
@@ -70,8 +69,25 @@ def operation_digest(content: Mapping[str, object]) -> str:
     return str(Digest.of(data))
 
 
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation that is to be done.
+
+    Attributes:
+        kind: As ``publish_release``.
+        content: What exactly, as plain values.
+    """
+
+    kind: str
+    content: Mapping[str, object]
+
+    @property
+    def digest(self) -> str:
+        return operation_digest(self.content)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorisationReceipt:
+class AuthorisationReceipt(Spoken):
     """The body of ``receipt.issued``.
 
     Attributes:
@@ -107,21 +123,9 @@ class AuthorisationReceipt:
         if parse_seconds(self.issued_at) >= parse_seconds(self.expires_at):
             raise MalformedError(Code.MALFORMED, "a receipt that is over before it begins")
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return (f"receipt/{self.receipt_id}",)
-
-    @property
-    def subject(self) -> str:
-        return self.KIND
 
     @property
     def issued(self) -> datetime:
@@ -133,7 +137,7 @@ class AuthorisationReceipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiptSpent:
+class ReceiptSpent(Spoken):
     """A receipt was taken for one operation, which may now be done; it stays taken.
 
     Attributes:
@@ -154,25 +158,13 @@ class ReceiptSpent:
     operation_digest: DigestText
     mode: Note
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return (f"operation/{self.operation_id}", f"receipt/{self.receipt_id}/spent")
 
-    @property
-    def subject(self) -> str:
-        return self.KIND
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperationRecorded:
+class OperationRecorded(Spoken):
     """What came of an operation (C6): the audit record of 003.
 
     Attributes:
@@ -210,21 +202,9 @@ class OperationRecorded:
         if self.status != REJECTED and not self.receipt_id:
             raise MalformedError(Code.MALFORMED, "what was done was done under a receipt")
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return (f"operation/{self.operation_id}/recorded",)
-
-    @property
-    def subject(self) -> str:
-        return self.KIND
 
     def to_record(self) -> dict[str, object]:
         """Return the audit record as 003 has it: null where there is none."""

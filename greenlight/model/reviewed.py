@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
-from greenlight.model.body import Reason, read_body
-from greenlight.model.codec import to_plain
+from greenlight.model.body import Reason, Spoken
 from greenlight.model.fields import DigestText, KeyUri, Label, MaybeDigest, Note, PacketId, Text
 
 Opinion = Annotated[str, Text(r"approved|rejected", "one of approved, rejected")]
@@ -15,7 +13,7 @@ LiftedBy = Annotated[str, Text(r"owner|operator", "one of owner, operator")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PacketCountersigned:
+class PacketCountersigned(Spoken):
     """A reviewer looked at a packet; whoever sealed it cannot be that reviewer.
 
     Attributes:
@@ -38,14 +36,6 @@ class PacketCountersigned:
     replayed: bool
     comment: Note
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         thumbprint = self.reviewer.rpartition(":")[2]
@@ -57,7 +47,7 @@ class PacketCountersigned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockerResolved:
+class BlockerResolved(Spoken):
     """A blocker that a packet's map leaves open was lifted by who may lift it.
 
     Attributes:
@@ -77,14 +67,6 @@ class BlockerResolved:
     resolver: LiftedBy
     reason: Reason
     evidence: MaybeDigest
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
 
     @property
     def claims(self) -> tuple[str, ...]:

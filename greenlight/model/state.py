@@ -10,6 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from greenlight.codes import Code
 from greenlight.model.checkpoint import CheckpointSigned
+from greenlight.model.doubled import SealDoubled
 from greenlight.model.finding import Finding
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
@@ -108,6 +109,25 @@ class PurgeState:
 
 
 @dataclass(frozen=True, slots=True)
+class RootState:
+    """A version of the trust root that was put in force.
+
+    Attributes:
+        root: What it says.
+        entry: ``sha256:<hex>`` of its entry, which the next version names.
+        actor: Thumbprint URI of the owner whose entry it is.
+        index: Of its record.
+        time: Ledger time of its record.
+    """
+
+    root: TrustRoot
+    entry: str
+    actor: str
+    index: int
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Void:
     """An entry without effect.
 
@@ -145,6 +165,12 @@ class LedgerState:
         size: Records folded.
         time: Ledger time of the last one, None before the first.
         trust: The trust root in force.
+        roots: Every version that was put in force, by its number in decimal.
+        halves: Base64 of post-quantum keys that were ever in a trust root, by the hexadecimal
+            digits of their thumbprints.
+        demands: 1 from where on the trust root demands both halves, 0 from where on it does
+            not, by index; only where that changes.
+        doubled: Second seals, by packet tree.
         grants: By id.
         uses: Number of spent uses, by grant.
         runs: Opened runs, by run UUID.
@@ -173,6 +199,10 @@ class LedgerState:
     size: int = 0
     time: datetime | None = None
     trust: TrustRoot | None = None
+    roots: Layered[str, RootState] = field(default_factory=Layered)
+    halves: Layered[str, str] = field(default_factory=Layered)
+    demands: Layered[int, int] = field(default_factory=Layered)
+    doubled: Layered[str, Said[SealDoubled]] = field(default_factory=Layered)
     grants: Layered[str, GrantState] = field(default_factory=Layered)
     uses: Layered[str, int] = field(default_factory=Layered)
     runs: Layered[str, RunState] = field(default_factory=Layered)
@@ -205,6 +235,19 @@ class LedgerState:
             if isinstance(item, Layered | Grown):
                 held[name] = item.copy()
         return type(self)(**held)
+
+    def is_revoked(self, key: str, index: int) -> bool:
+        """Report whether a key no longer vouches for what it signed in the record ``index``.
+
+        Ledger order decides, not a time that somebody claims.
+        """
+        held = None if self.trust is None else self.trust.revocation(key)
+        return held is not None and index >= held.since
+
+    def demands_hybrid(self, index: int) -> bool:
+        """Report whether the trust root in force at a record demanded both halves."""
+        found = [(at, word) for at, word in self.demands.items() if at <= index]
+        return bool(found and max(found)[1])
 
     def is_recorded(self, packet: str, tree: str) -> bool:
         """Report whether a packet of this id and tree was sealed, as a CONFLICT or not."""

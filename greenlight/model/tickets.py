@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final, Self
+from typing import Annotated, ClassVar, Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
-from greenlight.model.body import Ticket, read_body, require_ordered
-from greenlight.model.codec import to_plain
+from greenlight.model.body import Spoken, Ticket, require_ordered
 from greenlight.model.fields import DigestText, Line, MaybeDigest, Range, Text
 
 MAX_NUMBER: Final = 10**12  # far above any registry; every number stays a JSON integer
@@ -28,7 +26,7 @@ def ticket_name(prefix: str, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TicketsReserved:
+class TicketsReserved(Spoken):
     """A range of numbers above the ceiling of a registry: PROPOSED, and not applied.
 
     Attributes:
@@ -54,14 +52,6 @@ class TicketsReserved:
                 Code.MALFORMED, f"1 to {MAX_RANGE} numbers above the ceiling are a range"
             )
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def tickets(self) -> tuple[str, ...]:
         return tuple(ticket_name(self.prefix, n) for n in range(self.first, self.last + 1))
@@ -69,10 +59,6 @@ class TicketsReserved:
     @property
     def claims(self) -> tuple[str, ...]:
         return tuple(sorted(f"ticket/{ticket}" for ticket in self.tickets))
-
-    @property
-    def subject(self) -> str:
-        return self.KIND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +77,7 @@ class FoldedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TicketsFolded:
+class TicketsFolded(Spoken):
     """An owner took reserved tickets into the canonical registry.
 
     Attributes:
@@ -113,18 +99,6 @@ class TicketsFolded:
         if not 1 <= len(self.tickets) <= MAX_RANGE or not 1 <= len(self.files) <= MAX_FILES:
             raise MalformedError(Code.MALFORMED, "a fold names tickets and files, not too many")
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, object]) -> Self:
-        return read_body(cls, body)
-
-    def to_body(self) -> dict[str, object]:
-        plain: dict[str, object] = to_plain(self)
-        return plain
-
     @property
     def claims(self) -> tuple[str, ...]:
         return tuple(sorted(f"ticket/{ticket}/folded" for ticket in self.tickets))
-
-    @property
-    def subject(self) -> str:
-        return self.KIND

@@ -31,6 +31,7 @@ MAX_LINEAGE: Final = 1024  # packets that one packet depends on; 001 has two
 MAX_STATEMENT_BYTES: Final = 128 * KIB  # MAX_LINEAGE trees of 73 bytes, and eleven short values
 MAX_SEAL_BYTES: Final = 4 * KIB  # detached Ed25519: under 400 bytes; leaves room for text lengths
 MAX_PUBLIC_KEY_BYTES: Final = 1 * KIB  # one OpenSSH line with a comment
+MAX_POST_QUANTUM_PUBLIC_BYTES: Final = 4 * KIB  # 1,776 characters of base64 and a comment
 MAX_PRIVATE_KEY_BYTES: Final = 64 * KIB  # an Ed25519 key file is 0.5 KiB; ssh-agent caps at 256 KiB
 MAX_KEY_ROUNDS: Final = 2048  # bcrypt_pbkdf of a key file: 20 s; ssh-keygen writes 16 or 24
 MAX_ALLOWED_SIGNERS_BYTES: Final = 1 * MIB  # about 8,000 lines of 120 bytes

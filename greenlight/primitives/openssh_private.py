@@ -53,9 +53,9 @@ def parse_private(data: bytes, passphrase: bytes | None) -> SeedSigner:
     if len(data) > MAX_PRIVATE_KEY_BYTES:
         raise _unreadable(f"{len(data)} bytes, at most {MAX_PRIVATE_KEY_BYTES} are read")
     data = data.replace(b"\r\n", b"\n")
-    blob = _dearmour(data)
+    blob = dearmour(data)
     try:
-        cipher, kdf, options, public, secret = _parse_blob(blob)
+        cipher, kdf, options, public, secret = parse_container(blob)
         kind, _ = unpack_string(public, 0)
         if kind != KEY_TYPE.encode("ascii"):
             raise _unreadable(f"a key of another kind than {KEY_TYPE}")
@@ -81,7 +81,7 @@ def parse_public_of(data: bytes) -> PublicKey | None:
     None where it is not a file of one Ed25519 key; ``parse_private`` says what is wrong.
     """
     try:
-        _, _, _, public, _ = _parse_blob(_dearmour(data.replace(b"\r\n", b"\n")))
+        _, _, _, public, _ = parse_container(dearmour(data.replace(b"\r\n", b"\n")))
     except (MalformedError, ValueError):
         return None
     return parse_public_blob(public)
@@ -101,15 +101,31 @@ def format_private(seed: bytes, passphrase: bytes | None = None, comment: str = 
     unique = hashlib.blake2b(
         pack_string(passphrase or b"") + note, key=seed, person=b"greenlight key"
     ).digest()
+    secret = public + pack_string(seed + signer.public.raw) + pack_string(note)
+    return format_container(public, secret, passphrase, unique)
+
+
+def format_container(
+    public: bytes, secret: bytes, passphrase: bytes | None, unique: bytes
+) -> bytes:
+    """Write the file of one key of any kind, encrypted where a passphrase is given.
+
+    Args:
+        public: The public key, its kind first.
+        secret: The private part, without check numbers and padding.
+        passphrase: None for none.
+        unique: At least 20 bytes that nobody without the key can tell from random ones, and
+            that no other file shares.
+    """
     check, salt = unique[:4], unique[4 : 4 + _SALT_BYTES]
-    secret = check + check + public + pack_string(seed + signer.public.raw) + pack_string(note)
+    secret = check + check + secret
     if passphrase is None:
         cipher, kdf, options = _NONE, _NONE, b""
-        secret = _padded(secret, _PLAIN_BLOCK_BYTES)
+        secret = padded(secret, _PLAIN_BLOCK_BYTES)
     else:
         cipher, kdf = _CIPHER, _KDF
         options = pack_string(salt) + struct.pack(">I", _ROUNDS)
-        secret = _encrypt(_padded(secret, _AES_BLOCK_BYTES), passphrase, salt)
+        secret = _crypt(padded(secret, _AES_BLOCK_BYTES), passphrase, salt, _ROUNDS)
     blob = b"".join(
         (
             _MAGIC,
@@ -124,7 +140,41 @@ def format_private(seed: bytes, passphrase: bytes | None = None, comment: str = 
     return _BEGIN + b"\n".join(lines) + _END
 
 
-def _dearmour(data: bytes) -> bytes:
+def open_container(blob: bytes, passphrase: bytes | None) -> bytes:
+    """Return the private part of a container that OpenSSH's own cipher may protect.
+
+    Returns:
+        What ``format_container`` was given, and the padding behind it.
+
+    Raises:
+        ValueError: Not that structure, or another cipher.
+        MalformedError: KEY_PASSPHRASE: there is a passphrase, and it is wrong or not given.
+    """
+    cipher, kdf, options, _, secret = parse_container(blob)
+    if (cipher, kdf) == (_NONE, _NONE):
+        if secret[:4] != secret[4:8]:
+            raise ValueError("its check numbers differ")
+        return secret[8:]
+    if (cipher, kdf) != (_CIPHER, _KDF) or len(secret) % _AES_BLOCK_BYTES:
+        raise ValueError("an encryption that is not used for such keys")
+    salt, at = unpack_string(options, 0)
+    rounds = int.from_bytes(options[at:], "big")
+    if not 0 < rounds <= MAX_KEY_ROUNDS or len(salt) != _SALT_BYTES:
+        raise ValueError(f"not 1 to {MAX_KEY_ROUNDS} rounds between passphrase and key")
+    if not passphrase:
+        raise MalformedError(Code.KEY_PASSPHRASE, "the key file needs its passphrase")
+    plain = _crypt(secret, passphrase, salt, rounds)
+    if plain[:4] != plain[4:8]:
+        raise MalformedError(Code.KEY_PASSPHRASE, "the passphrase is wrong")
+    return plain[8:]
+
+
+def dearmour(data: bytes) -> bytes:
+    """Return what is in an OpenSSH private key file.
+
+    Raises:
+        MalformedError: KEY_UNREADABLE: it is none.
+    """
     if not (data.startswith(_BEGIN) and data.endswith(_END)):
         hint = "this is the public half" if data.startswith(KEY_TYPE.encode("ascii")) else None
         raise _unreadable("it is no OpenSSH private key", hint=hint)
@@ -137,7 +187,7 @@ def _dearmour(data: bytes) -> bytes:
     return blob
 
 
-def _parse_blob(blob: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+def parse_container(blob: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
     """Return cipher, kdf, kdf options, public key and secret part.
 
     Raises:
@@ -167,7 +217,7 @@ def _parse_secret(secret: bytes) -> bytes:
     public, at = unpack_string(secret, at)
     pair, at = unpack_string(secret, at)
     _, at = unpack_string(secret, at)  # the comment
-    if _padded(secret[:at], _PLAIN_BLOCK_BYTES) != secret:
+    if padded(secret[:at], _PLAIN_BLOCK_BYTES) != secret:
         raise ValueError("its padding is not 1, 2, 3 and so on")
     seed, copy = pair[:SEED_BYTES], pair[SEED_BYTES:]
     if kind != KEY_TYPE.encode("ascii") or copy != public:
@@ -203,7 +253,8 @@ def _decrypt(data: bytes, passphrase: bytes | None) -> bytes:
     return key.private_bytes_raw()
 
 
-def _encrypt(secret: bytes, passphrase: bytes, salt: bytes) -> bytes:
+def _crypt(secret: bytes, passphrase: bytes, salt: bytes, rounds: int) -> bytes:
+    """Encrypt or decrypt: in counter mode they are one."""
     import bcrypt  # noqa: PLC0415  # for a passphrase only, as cryptography
     from cryptography.hazmat.primitives.ciphers import Cipher  # noqa: PLC0415
     from cryptography.hazmat.primitives.ciphers.algorithms import AES  # noqa: PLC0415
@@ -213,14 +264,15 @@ def _encrypt(secret: bytes, passphrase: bytes, salt: bytes) -> bytes:
         password=passphrase,
         salt=salt,
         desired_key_bytes=_AES_KEY_BYTES + _AES_BLOCK_BYTES,
-        rounds=_ROUNDS,
+        rounds=rounds,
         ignore_few_rounds=True,  # what it calls few is what OpenSSH uses
     )
     cipher = Cipher(AES(derived[:_AES_KEY_BYTES]), CTR(derived[_AES_KEY_BYTES:])).encryptor()
     return cipher.update(secret) + cipher.finalize()
 
 
-def _padded(secret: bytes, block: int) -> bytes:
+def padded(secret: bytes, block: int) -> bytes:
+    """Fill up to a whole number of blocks with 1, 2, 3 and so on."""
     return secret + bytes(range(1, 1 + -len(secret) % block))
 
 

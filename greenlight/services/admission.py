@@ -19,7 +19,6 @@ from greenlight.model.codec import draft
 from greenlight.model.documents.lineage import LineageRow
 from greenlight.model.documents.preflight import PreflightRow
 from greenlight.model.finding import Finding
-from greenlight.model.grant import Grant
 from greenlight.model.lane import Input, InputKind, Lane, Prior, Treatment
 from greenlight.model.lane_file import parse_lane, with_lines
 from greenlight.model.state import GrantState, LedgerState
@@ -349,21 +348,31 @@ def _authority(
         # Ledger time is the greater of the last and one's own: a grant that was just given by
         # somebody whose clock is a little ahead has begun.
         at = max(request.at, state.time or request.at)
-        problem, use = _usable(held.grant, lane, at, state)
+        problem, use = _usable(held, lane, at, state)
         if problem is None:
             return held, use, []
         wrong = problem
     return None, 0, [wrong]
 
 
+def _taken_back(held: GrantState, state: LedgerState, where: str) -> Finding | None:
+    if state.is_revoked(held.issuer, held.index):
+        return Finding(Code.KEY_REVOKED, where, "a giver that is trusted", held.issuer)
+    gone = state.grants_revoked.get(held.grant.grant)
+    if gone is not None:
+        return Finding(Code.GRANT_REVOKED, where, "a grant in force", gone.body.reason)
+    return None
+
+
 def _usable(
-    grant: Grant, lane: Lane, at: datetime, state: LedgerState
+    held: GrantState, lane: Lane, at: datetime, state: LedgerState
 ) -> tuple[Finding | None, int]:
     """Say why a grant that names this key and lane does not serve now, or which use is free."""
+    grant = held.grant
     where = f"grant {grant.grant}"
-    gone = state.grants_revoked.get(grant.grant)
-    if gone is not None:
-        return Finding(Code.GRANT_REVOKED, where, "a grant in force", gone.body.reason), 0
+    taken_back = _taken_back(held, state, where)
+    if taken_back is not None:
+        return taken_back, 0
     if lane.mode not in grant.modes:
         return Finding(Code.GRANT_MODE, where, lane.mode, ", ".join(grant.modes)), 0
     if not grant.is_in_force(at):

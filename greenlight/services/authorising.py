@@ -13,23 +13,22 @@ from greenlight.ledger.read import Ledger
 from greenlight.model.policy import MAX_POLICY_BYTES, Effect, parse_policy
 from greenlight.model.publication import (
     MAX_PLAN_BYTES,
-    PlannedOperation,
     PublicationPlan,
     parse_plan,
     parse_request,
 )
-from greenlight.model.receipt import AuthorisationReceipt
+from greenlight.model.receipt import AuthorisationReceipt, Operation
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import format_micros, format_seconds
 from greenlight.services.blockers import open_blockers
 from greenlight.services.packets import ledger_of
-from greenlight.services.receipts import Operation, Permit, issue_receipts, read_bounded
+from greenlight.services.receipts import Permit, issue_receipts, read_bounded
 from greenlight.services.rego import ask
 from greenlight.services.runs import name_run
-from greenlight.services.saying import Told, ledger_time
+from greenlight.services.saying import Told, ledger_time, refresh
 from greenlight.store.repository import Store
-from greenlight.verify.policy import Decision, Facts, Review, decide
+from greenlight.verify.policy import APPROVED, Decision, Facts, Review, decide
 
 REGO = ".rego"
 
@@ -43,7 +42,7 @@ class Reviewed:
         decision: Of the policy; None where none was asked.
     """
 
-    operation: PlannedOperation
+    operation: Operation
     decision: Decision | None
 
     def to_dict(self) -> dict[str, object]:
@@ -166,6 +165,7 @@ def authorise(
         StoreError: The store does not serve.
     """
     plan = parse_plan(read_bounded(plan_file, MAX_PLAN_BYTES))
+    refresh(store)
     ledger = ledger_of(store)
     ledger.require()
     if plan.run_id not in ledger.state.runs:
@@ -189,7 +189,7 @@ def _permits(
         permits.append(
             Permit(
                 plan.run_id,
-                Operation(each.operation.kind, each.operation.content),
+                each.operation,
                 hours=decision.hours,
                 enforceable=decision.effect is Effect.ALLOW,
                 plan=plan.digest,
@@ -218,7 +218,7 @@ def _review(
 def _facts(
     ledger: Ledger,
     plan: PublicationPlan,
-    operation: PlannedOperation,
+    operation: Operation,
     blockers: int | None,
     now: datetime,
 ) -> Facts:
@@ -230,7 +230,9 @@ def _facts(
         reviews = tuple(
             Review(reviewer, said.body.verdict, said.body.replayed)
             for (name, reviewer), said in state.countersignatures.items()
+            # Whoever was revoked approves of nothing; what it objected to stays objected to.
             if name == run.opened.packet
+            and (said.body.verdict != APPROVED or not state.is_revoked(said.actor, said.index))
         )
     return Facts(
         operation_kind=operation.kind,
@@ -244,4 +246,5 @@ def _facts(
         open_blockers=blockers,
         executor="" if run is None else run.executor,
         at=format_micros(ledger_time(state, now)),
+        reviewers=1 if state.trust is None else state.trust.reviewers,
     )

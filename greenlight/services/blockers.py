@@ -193,8 +193,11 @@ def _blockers(state: LedgerState, packet: PacketState, located: Located) -> Iter
         raise MalformedError(Code.DOCUMENT_SCHEMA, f"{DOCUMENT}: {error}") from error
     for row in found.blockers:
         lifted = state.resolutions.get((sealed.packet, row.id))
-        if lifted is not None and lifted.body.resolver != row.resolver.value:
-            lifted = None  # by somebody who may not, and said to be another's
+        if lifted is not None and (
+            lifted.body.resolver != row.resolver.value
+            or state.is_revoked(lifted.actor, lifted.index)
+        ):
+            lifted = None  # by somebody who may not, whatever was said; or not any more
         yield Blocker(sealed.packet, sealed.packet_tree, row, lifted)
 
 

@@ -19,6 +19,7 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError, RefusedError, StoreError
 from greenlight.execution.packet_folder import read_folder
 from greenlight.ledger.read import Ledger, read_records
+from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Entry, decode_entry
 from greenlight.model.finding import Finding, Report
 from greenlight.model.grant import Grant
@@ -234,7 +235,11 @@ def _candidates(state: LedgerState, packet_id: str, opened: RunState | None) -> 
     yield from state.corrections
     yield from (void.index for void in state.voids)
     if packet_id in state.packets:
-        yield state.packets[packet_id].index
+        packet = state.packets[packet_id]
+        yield packet.index
+        doubled = state.doubled.get(packet.sealed.packet_tree)
+        if doubled is not None:
+            yield doubled.index
     if opened is not None:
         yield opened.index
         yield state.grants[opened.opened.grant].index
@@ -246,6 +251,6 @@ def _is_about(entry: Entry, packet_id: str, grants: set[str]) -> bool:
             return True
         case Grant.KIND:
             return entry.body.get("grant") in grants
-        case RunOpened.KIND | PacketSealed.KIND:
+        case RunOpened.KIND | PacketSealed.KIND | SealDoubled.KIND:
             return entry.body.get("packet") == packet_id
     return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from greenlight.codes import Code
@@ -14,9 +14,11 @@ from greenlight.ledger.pin import DEFAULT_REF
 from greenlight.model.entry import sign_entry
 from greenlight.model.grant import Grant
 from greenlight.model.state import LedgerState
-from greenlight.model.trust import KeyRoles, Role, TrustRoot
+from greenlight.model.trust import KeyRoles, Role, Succession, TrustRoot
+from greenlight.model.trust_signing import add_signature
 from greenlight.model.words import Mode
 from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.hybrid import half_of
 from greenlight.primitives.timestamp import format_seconds
 from greenlight.store.repository import Store
 
@@ -51,14 +53,18 @@ def found_ledger(  # noqa: PLR0913 - what a ledger begins with
     lanes: str = "*",
     operations: tuple[str, ...] = ("*",),
     ref: str = DEFAULT_REF,
+    succeeds: Succession | None = None,
 ) -> Founded:
     """Begin a ledger whose owner, executor and first grantee is ``signer``.
+
+    A key with a post-quantum half is named with it; the ledger that this one goes on from is
+    named in its trust root, and signed with it.
 
     Raises:
         RefusedError: STORE_EXISTS: there is a ledger already.
         StoreError: As ``ledger.append``.
     """
-    root = TrustRoot.make(KeyRoles.of(signer.public, Role.OWNER, Role.EXECUTOR))
+    root = _first_root(signer, succeeds)
 
     def decide(state: LedgerState, now: datetime) -> list[bytes]:
         if state.size:
@@ -81,3 +87,12 @@ def found_ledger(  # noqa: PLR0913 - what a ledger begins with
     origin = appended.head.origin
     digest = "sha256:" + origin.partition("/")[2]
     return Founded(origin=origin, trust_root=digest, grant=FIRST_GRANT)
+
+
+def _first_root(signer: Signer, succeeds: Succession | None) -> TrustRoot:
+    half = half_of(signer)
+    public = None if half is None else half.public
+    root = TrustRoot.make(KeyRoles.of(signer.public, Role.OWNER, Role.EXECUTOR, half=public))
+    if succeeds is not None:
+        root = replace(root, format=2, succeeds=(succeeds,))
+    return root if half is None else add_signature(root, signer)

@@ -1,4 +1,4 @@
-"""Grants and the trust root: who may do what, said by an owner, kept in the ledger."""
+"""Grants: who may run what, said by an owner, kept in the ledger."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from greenlight.codes import Code
-from greenlight.errors import RefusedError
 from greenlight.ledger.admit import append
 from greenlight.ledger.read import Ledger
 from greenlight.model.entry import sign_entry
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.state import GrantState, LedgerState
-from greenlight.model.trust import KeyRoles, Role, TrustRoot
-from greenlight.primitives.ed25519 import PublicKey, Signer
+from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.founding import DELEGATION, NO_PRODUCTION
 from greenlight.services.saying import say
@@ -114,48 +111,6 @@ def new_grant_id() -> str:
     return str(uuid.uuid4())
 
 
-def add_key(
-    store: Store,
-    signer: Signer,
-    key: PublicKey,
-    roles: Sequence[Role],
-    *,
-    clock: Callable[[], datetime],
-) -> TrustRoot:
-    """Make the next version of the trust root, in which ``key`` has ``roles`` too.
-
-    Raises:
-        RefusedError: TRUST_REFUSED: ``signer`` is no owner; USAGE: nothing would change.
-        StoreError: The store does not serve.
-    """
-    made: list[TrustRoot] = []
-
-    def decide(state: LedgerState, _now: datetime) -> Sequence[bytes]:
-        made[:] = [_next_root(state, key, roles)]
-        return [sign_entry(made[0], uuid=str(uuid.uuid4()), signer=signer)]
-
-    append(store, signer, decide, clock=clock)
-    return made[0]
-
-
-def _next_root(state: LedgerState, key: PublicKey, roles: Sequence[Role]) -> TrustRoot:
-    before = state.trust
-    if before is None:
-        raise RefusedError(Code.TRUST_REFUSED, "there is no trust root to add a key to")
-    held = before.find(key.uri)
-    after = KeyRoles.of(key, *roles, *(held.roles if held else ()))
-    if held == after:
-        raise RefusedError(Code.USAGE, "the trust root says that already; nothing was written")
-    others = [item for item in before.keys if item.public.uri != key.uri]
-    return TrustRoot.make(
-        *others,
-        after,
-        version=before.version + 1,
-        threshold=before.threshold,
-        expires=before.expires,
-    )
-
-
 def grant_dict(held: GrantState, ledger: Ledger) -> dict[str, object]:
     """Return a grant as ``--json`` prints it."""
     spent = ledger.state.uses.get(held.grant.grant, 0)
@@ -167,10 +122,3 @@ def grant_dict(held: GrantState, ledger: Ledger) -> dict[str, object]:
         "record": held.index,
         "revoked": None if gone is None else gone.body.reason,
     }
-
-
-def trust_dict(ledger: Ledger) -> dict[str, object]:
-    """Return the trust root in force as ``--json`` prints it."""
-    trust = ledger.state.trust
-    body = {} if trust is None else trust.to_body()
-    return {"trust_root": str(ledger.head.pin), "ref": ledger.ref, **body}

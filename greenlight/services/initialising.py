@@ -17,10 +17,14 @@ from greenlight.errors import RefusedError, StoreError
 from greenlight.ledger.incoming import follow
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
 from greenlight.ledger.read import read_ledger
-from greenlight.model.trust import Role
+from greenlight.model.head import Head
+from greenlight.model.trust import Role, Succession
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
+from greenlight.primitives.limits import MAX_HEAD_BYTES
+from greenlight.services.doubling import require_half
 from greenlight.services.founding import found_ledger
+from greenlight.services.receipts import read_bounded
 from greenlight.store.gitremote import configure, named_remote
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store, create_store, open_store
@@ -63,6 +67,7 @@ def init_store(  # noqa: PLR0913 - what a ledger begins with
     clock: Callable[[], datetime],
     ref: str = DEFAULT_REF,
     remote: str = "",
+    succeeds: Succession | None = None,
 ) -> Initialised:
     """Begin a ledger whose owner is ``signer``.
 
@@ -74,6 +79,7 @@ def init_store(  # noqa: PLR0913 - what a ledger begins with
         clock: The time of this machine.
         ref: Name of the ledger's ref.
         remote: Name of the git remote whose ledger shall count; none where empty.
+        succeeds: The ledger that this one goes on from, where it does.
 
     Raises:
         RefusedError: STORE_EXISTS: there is one already; TRUST_REFUSED: there is a ledger
@@ -92,7 +98,7 @@ def init_store(  # noqa: PLR0913 - what a ledger begins with
             )
         if remote:
             configure(store, remote)
-        founded = found_ledger(store, signer, clock=clock, ref=ref)
+        founded = found_ledger(store, signer, clock=clock, ref=ref, succeeds=succeeds)
         # Record 0 is the trust root, record 1 the first grant.
         return Initialised(store.git_dir, ref, founded.trust_root, founded.grant, 2)
 
@@ -142,6 +148,37 @@ def pin_store(
         return Initialised(store.git_dir, ref, str(digest), "", size)
 
 
+def succession_of(where: Path, reason: str) -> Succession:
+    """Return a signed reference's content: the head of an older ledger, and why it ends there.
+
+    Args:
+        where: The store of that ledger, which is read and verified under its pin; or a file
+            with its head, which is taken as it is.
+        reason: Why, in one line.
+
+    Raises:
+        RejectedError: The ledger is broken.
+        StoreError: There is no such store or file.
+        MalformedError: It is no head; or the reason is not one line.
+    """
+    if where.is_file():
+        head = Head.decode(read_bounded(where, MAX_HEAD_BYTES))
+    else:
+        with open_store(where, where) as store:
+            pin = require_store(store)
+            ledger = read_ledger(store, pin.ref, pin=pin)
+            ledger.require()
+            head = ledger.head
+    return Succession.from_body(
+        {
+            "origin": head.origin,
+            "size": head.size,
+            "root": f"sha256:{head.root.hex()}",
+            "reason": reason,
+        }
+    )
+
+
 def require_store(store: Store) -> Pin:
     """Return what is pinned here; without a pin nothing can be read or written in good faith.
 
@@ -169,17 +206,23 @@ def require_executor(store: Store, signer: Signer) -> None:
     """Refuse a key that may not seal here, before anything is written.
 
     Raises:
-        RefusedError: TRUST_REFUSED: the trust root does not name it as an executor.
+        RefusedError: TRUST_REFUSED: the trust root does not name it as an executor;
+            KEY_REVOKED; TRUST_HYBRID_MISSING.
         RejectedError: The ledger is broken.
         StoreError: STORE_MISSING.
     """
     pin = require_store(store)
     ledger = read_ledger(store, pin.ref, pin=pin)
     ledger.require()
-    held = ledger.state.trust.find(signer.public.uri) if ledger.state.trust else None
+    trust = ledger.state.trust
+    held = None if trust is None else trust.find(signer.public.uri)
+    gone = None if trust is None else trust.revocation(signer.public.uri)
+    if gone is not None:
+        raise RefusedError(Code.KEY_REVOKED, f"{gone.key} was revoked: {gone.reason}")
     if held is None or Role.EXECUTOR not in held.roles:
         raise RefusedError(
             Code.TRUST_REFUSED,
             f"the trust root does not name this key as an executor: {signer.public.uri}",
             hint="an owner lets it in: greenlight trust add KEY.pub --role executor",
         )
+    require_half(ledger.state, signer)

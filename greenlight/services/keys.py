@@ -1,7 +1,8 @@
 """Keys: OpenSSH Ed25519 files, made here or with ssh-keygen, and what others are trusted by.
 
 A private key file is written once, for its owner alone (0600), with its public half
-beside it as ``NAME.pub``; neither is ever overwritten.
+beside it as ``NAME.pub``; neither is ever overwritten.  The post-quantum half of a key is a
+pair of files of its own, ``NAME.mldsa44`` and ``NAME.mldsa44.pub`` (``services.halves``).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from pathlib import Path
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, RefusedError, StoreError
 from greenlight.execution.reading import open_root, read_stable
-from greenlight.primitives.ed25519 import PublicKey, SeedSigner
+from greenlight.primitives.ed25519 import PublicKey, SeedSigner, Signer
 from greenlight.primitives.limits import (
     MAX_ALLOWED_SIGNERS_BYTES,
+    MAX_POST_QUANTUM_PUBLIC_BYTES,
     MAX_PRIVATE_KEY_BYTES,
     MAX_PUBLIC_KEY_BYTES,
 )
+from greenlight.primitives.mldsa import MldsaSigner, PostQuantumKey
+from greenlight.primitives.mldsa_file import format_half, format_half_private
 from greenlight.primitives.openssh import (
     KEY_TYPE,
     AllowedSigner,
@@ -31,6 +35,7 @@ from greenlight.primitives.openssh import (
 from greenlight.primitives.openssh_private import format_private, parse_private, parse_public_of
 from greenlight.primitives.text import escape
 from greenlight.services.agent import Agent, AgentSigner
+from greenlight.services.halves import Half, half_path, pair, parse_half_line
 from greenlight.store.durable import make_directories, sync_directory, wrapped, write_new
 
 _PRIVATE_FILE, _PUBLIC_FILE = 0o600, 0o644
@@ -44,43 +49,68 @@ class KeyFile:
         path: The private key file.
         public: Its public half.
         comment: Of the public key line; empty where there is none.
+        post_quantum: The public key of its post-quantum half, where that lies beside it.
     """
 
     path: Path
     public: PublicKey
     comment: str = ""
+    post_quantum: PostQuantumKey | None = None
 
     @property
     def line(self) -> str:
         return format_public(self.public, self.comment)
 
+    @property
+    def half_line(self) -> str:
+        """The public line of the post-quantum half; empty where there is none."""
+        return "" if self.post_quantum is None else format_half(self.post_quantum, self.comment)
+
     def to_dict(self) -> dict[str, object]:
         """Return the object that ``--json`` prints."""
-        return {"path": str(self.path), "public": self.line, "uri": self.public.uri}
+        return {
+            "path": str(self.path),
+            "post_quantum": self.half_line,
+            "public": self.line,
+            "uri": self.public.uri,
+        }
 
 
 def new_key(
-    path: Path, *, seed: bytes, passphrase: bytes | None = None, comment: str = ""
+    path: Path,
+    *,
+    seed: bytes,
+    half_seed: bytes | None = None,
+    passphrase: bytes | None = None,
+    comment: str = "",
 ) -> KeyFile:
-    """Write a new key pair.
+    """Write a new key pair, and where that is wanted its post-quantum half.
 
     Args:
         path: The private key file; ``path.pub`` becomes the public one.
         seed: 32 random bytes.
-        passphrase: Encrypts the file, where given.
+        half_seed: 32 others, for ``path.mldsa44`` and its public file; None for no such half.
+        passphrase: Encrypts the private files, where given.
         comment: For people.
 
     Raises:
-        RefusedError: KEY_EXISTS: one of the two files is there; nothing was written.
+        RefusedError: KEY_EXISTS: one of the files is there; nothing was written.
         MalformedError: The comment or passphrase cannot be used.
-        StoreError: IO_NOSPACE or IO_FAILED.
+        StoreError: IO_NOSPACE or IO_FAILED; TOOL_MISSING.
     """
+    half = None if half_seed is None else MldsaSigner(half_seed).public
+    made = KeyFile(path, SeedSigner(seed).public, comment, half)
     public_path = _public_path(path)
-    public = SeedSigner(seed).public
-    made = KeyFile(path, public, comment)
-    line = made.line.encode() + b"\n"
-    secret = format_private(seed, passphrase, comment)
-    for taken in (path, public_path):
+    files = [
+        (path, format_private(seed, passphrase, comment), _PRIVATE_FILE),
+        (public_path, made.line.encode() + b"\n", _PUBLIC_FILE),
+    ]
+    if half_seed is not None:
+        secret = format_half_private(half_seed, passphrase, comment)
+        files.append((half_path(path), secret, _PRIVATE_FILE))
+        files.append((half_path(public_path), made.half_line.encode() + b"\n", _PUBLIC_FILE))
+    # Without a half of its own, a key must not be given another's.
+    for taken in (path, public_path, half_path(path), half_path(public_path)):
         if os.path.lexists(taken):
             raise RefusedError(
                 Code.KEY_EXISTS,
@@ -89,23 +119,24 @@ def new_key(
             )
     for directory in make_directories(path.parent):
         sync_directory(directory)
-    with wrapped(f"write {path}"):
-        # Exclusive: whoever made the file in between keeps it.
-        write_new(path, secret, mode=_PRIVATE_FILE)
-        write_new(public_path, line, mode=_PUBLIC_FILE)
+    for file, data, mode in files:
+        with wrapped(f"write {file}"):
+            # Exclusive: whoever made the file in between keeps it.
+            write_new(file, data, mode=mode)
     sync_directory(path.parent)
     return made
 
 
-def load_key(
-    path: Path, ask: Callable[[], bytes | None], agent: Agent | None = None
-) -> SeedSigner | AgentSigner:
+def load_key(path: Path, ask: Callable[[Path], bytes | None], agent: Agent | None = None) -> Signer:
     """Read a private key; or a public one, whose private half an ssh-agent holds.
+
+    The post-quantum half that lies beside it is taken along, and opened when it signs.
 
     Args:
         path: The file.
-        ask: Called once where the file needs a passphrase, and no agent holds the key; it
-            returns None where nobody can be asked.
+        ask: Called with a file that needs a passphrase: once where no agent holds the key, and
+            for the other half where the first one's does not open it; it returns None where
+            nobody can be asked.
         agent: The agent, where there is one.
 
     Raises:
@@ -113,6 +144,31 @@ def load_key(
         MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE.
     """
     data = _read(path, MAX_PRIVATE_KEY_BYTES, Code.KEY_MISSING)
+    given: list[bytes | None] = []
+
+    def once() -> bytes | None:
+        if not given:
+            given.append(ask(path))
+        return given[0]
+
+    return pair(
+        _load(path, data, once, agent), _load_half(path, lambda: given[0] if given else None, ask)
+    )
+
+
+def _load_half(
+    path: Path, same: Callable[[], bytes | None], ask: Callable[[Path], bytes | None]
+) -> Half | None:
+    file = half_path(path.with_suffix("") if path.suffix == ".pub" else path)
+    if not file.is_file():
+        return None
+    data = _read(file, MAX_PRIVATE_KEY_BYTES, Code.KEY_MISSING)
+    return Half.of(data, escape(str(file)), (same, lambda: ask(file)))
+
+
+def _load(
+    path: Path, data: bytes, ask: Callable[[], bytes | None], agent: Agent | None
+) -> SeedSigner | AgentSigner:
     if data.startswith(KEY_TYPE.encode("ascii")):
         if agent is None:
             raise StoreError(
@@ -170,7 +226,16 @@ def read_public(path: Path) -> KeyFile:
     except MalformedError as error:
         raise _in_file(path, error) from error
     private = path.with_suffix("") if path.suffix == ".pub" else path
-    return KeyFile(private, public, comment)
+    return KeyFile(private, public, comment, _read_half(half_path(private)))
+
+
+def _read_half(private: Path) -> PostQuantumKey | None:
+    """Return the key of the public file of a half; None where there is no such file."""
+    public = _public_path(private)
+    if public.is_file():
+        data = _read(public, MAX_POST_QUANTUM_PUBLIC_BYTES, Code.KEY_MISSING)
+        return parse_half_line(data, public)
+    return None
 
 
 def read_allowed_signers(path: Path) -> tuple[AllowedSigner, ...]:

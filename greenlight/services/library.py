@@ -54,7 +54,7 @@ def load_key(path: str | Path, passphrase: bytes | None = None) -> Signer:
         StoreError: KEY_MISSING, FILE_UNREADABLE.
         MalformedError: KEY_UNREADABLE, KEY_PASSPHRASE.
     """
-    return keys.load_key(Path(path), lambda: passphrase)
+    return keys.load_key(Path(path), lambda _: passphrase)
 
 
 def init_store(path: str | Path, signer: Signer, *, ref: str = DEFAULT_REF) -> Initialised:

@@ -22,6 +22,7 @@ from greenlight.model.words import Mode, packet_id
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services.admission import Admission, Provider, Request, admit
+from greenlight.services.doubling import require_half
 from greenlight.store.repository import Store
 from greenlight.verify.derive.checked import ticket_names
 
@@ -85,7 +86,9 @@ def open_run(  # noqa: PLR0913 - the outside world of one act
         return [sign_entry(body, uuid=str(uuid.uuid4()), signer=signer)]
 
     # Refused once before the store is touched, so that a bad request leaves no trace at all.
-    admission = admit(request, provider, current_state(store))
+    state = current_state(store)
+    admission = admit(request, provider, state)
+    require_half(state, signer)
     lock = _lock(admission, run_id, signer, grant_record=NOT_READ, trust_root=NOT_READ)
     rehearse(Opened(admission, run_id, -1, request.at, lock))
     # What acts on production is admitted before its first step, or not begun.

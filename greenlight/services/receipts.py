@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from greenlight.model.finding import Finding
 from greenlight.model.receipt import (
     MAX_OPERATION_BYTES,
     AuthorisationReceipt,
+    Operation,
     OperationRecorded,
     ReceiptSpent,
     operation_digest,
@@ -33,23 +34,6 @@ from greenlight.store.repository import Store
 from greenlight.verify.presented import check_presented, read_presented
 
 DEFAULT_HOURS: Final = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation that is to be done.
-
-    Attributes:
-        kind: As ``publish_release``.
-        content: What exactly, as plain values.
-    """
-
-    kind: str
-    content: Mapping[str, object]
-
-    @property
-    def digest(self) -> str:
-        return operation_digest(self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +209,7 @@ class ReceiptLine:
         issued: The receipt.
         spend: What spent it, or None.
         operation: What came of that, or None where nothing was recorded.
-        state: ISSUED, ADVISORY, EXPIRED, SPENT.
+        state: ISSUED, ADVISORY, EXPIRED, SPENT, or REVOKED: the key that issued it was.
     """
 
     issued: Said[AuthorisationReceipt]
@@ -267,6 +251,8 @@ def receipt_line(state: LedgerState, receipt_id: str, now: datetime) -> ReceiptL
     operation = None if spend is None else state.operations.get(spend.body.operation_id)
     if spend is not None:
         word = "SPENT"
+    elif state.is_revoked(issued.actor, issued.index):
+        word = "REVOKED"
     elif now >= issued.body.expires:
         word = "EXPIRED"
     else:

@@ -21,6 +21,7 @@ from greenlight.services.opening import Opened, current_state, open_run
 from greenlight.services.private import set_apart
 from greenlight.services.real_run import RealRun
 from greenlight.services.rehearsing import require_sealable_words
+from greenlight.services.saying import refresh
 from greenlight.services.sealing import Sealed, seal_together
 from greenlight.services.surroundings import Surroundings
 from greenlight.services.withholding import close_without_secrets, withhold
@@ -109,6 +110,7 @@ def run_lanes(jobs: Sequence[Job], around: Surroundings) -> Ended:
         StoreError: The store does not serve.
     """
     jobs = [replace(job, request=_with(job.request, around)) for job in jobs]
+    refresh(around.store, needed=False)  # a grant that was just given elsewhere is known here
     for job in jobs if len(jobs) > 1 else ():
         admit(job.request, job.provider, current_state(around.store))
     sweep(around.parent)  # what killed runs have left

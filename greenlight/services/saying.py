@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from greenlight.ledger.admit import append
+from greenlight.errors import StoreError
+from greenlight.ledger.admit import AWAY, append
 from greenlight.ledger.incoming import follow
 from greenlight.ledger.pin import read_pin
 from greenlight.model.entry import Body, sign_entry
@@ -70,13 +71,22 @@ def ledger_time(state: LedgerState, now: datetime) -> datetime:
     return now if state.time is None else max(now, state.time)
 
 
-def refresh(store: Store) -> None:
+def refresh(store: Store, *, needed: bool = True) -> None:
     """Bring the ledger here up to the remote's, where one counts.
+
+    Args:
+        store: Whose ledger it is.
+        needed: Whether a remote that cannot be reached is an error; else what is here counts.
 
     Raises:
         RejectedError: What the remote has is broken, rewound or another history.
-        StoreError: It cannot be reached.
+        StoreError: It cannot be reached, and that is needed.
     """
     remote, pin = ledger_remote(store), read_pin(store)
-    if remote is not None and pin is not None:
+    if remote is None or pin is None:
+        return
+    try:
         follow(store, remote, pin)
+    except StoreError as error:
+        if needed or error.code not in AWAY:
+            raise

@@ -16,6 +16,7 @@ from greenlight.model.state import LedgerState
 from greenlight.model.statement import Statement
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import parse_seconds
+from greenlight.services.doubling import named_half, second_seal
 from greenlight.services.drafting import Closed
 from greenlight.store.packwriter import PackWriter
 from greenlight.store.repository import Store
@@ -79,8 +80,16 @@ def _shelved(closed: Closed) -> tuple[ShelfEntry, datetime]:
 def _record(
     store: Store, signer: Signer, closed: Sequence[Closed], clock: Callable[[], datetime]
 ) -> list[Sealed]:
-    def decide(_state: LedgerState, _now: datetime) -> list[bytes]:
-        return [each.entry for each in closed]
+    doubled: list[bytes] = []
+
+    def decide(state: LedgerState, _now: datetime) -> list[bytes]:
+        half = named_half(state, signer)
+        if half is None:
+            doubled.clear()
+        elif not doubled:
+            doubled.extend(second_seal(each.statement, half, signer) for each in closed)
+        # Behind all packets: the first indexes are theirs.
+        return [each.entry for each in closed] + doubled
 
     appended = append(store, signer, decide, clock=clock, may_wait=True, must_keep=True)
     conflicts = {packet.index for packet in appended.ledger.state.conflicts}
@@ -93,5 +102,5 @@ def _record(
             index in conflicts,
             appended.waits,
         )
-        for each, index in zip(closed, appended.indexes, strict=True)
+        for each, index in zip(closed, appended.indexes, strict=False)
     ]

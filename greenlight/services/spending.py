@@ -31,6 +31,7 @@ from greenlight.model.receipt import (
     FAILED,
     REJECTED,
     SUCCESS,
+    Operation,
     OperationRecorded,
     ReceiptSpent,
 )
@@ -41,7 +42,7 @@ from greenlight.primitives.limits import MIB
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of
-from greenlight.services.receipts import Operation, name_receipt
+from greenlight.services.receipts import name_receipt
 from greenlight.services.saying import refresh, say
 from greenlight.store.repository import Store
 from greenlight.verify.receipt import Wanted, check_receipt

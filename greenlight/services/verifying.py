@@ -105,6 +105,7 @@ class Verdict:
         evidence: Of an executed packet, where it is complete.
         purge: By what the packet was purged, where its bytes are not here.
         retained: Outputs that the packet does not hold, as its lane says.
+        both_halves: Whether the post-quantum half of the signer's key vouches for it too.
     """
 
     where: str
@@ -117,6 +118,7 @@ class Verdict:
     evidence: Evidence | None = None
     purge: PurgeState | None = None
     retained: tuple[LeftOut, ...] = ()
+    both_halves: bool = False
 
     @property
     def status(self) -> str:
@@ -140,6 +142,7 @@ class Verdict:
             "packet_id": statement.packet_id if statement else known_id,
             "packet_tree": statement.subject if statement else known_tree,
             "signer": self.signer,
+            "both_halves": self.both_halves,
             "trusted_by": self.trusted_by,
             "retained": [row.to_dict() for row in self.retained],
             "findings": [finding.to_dict() for finding in self.report.findings],
@@ -187,11 +190,12 @@ def verify_located(  # noqa: PLR0913 - what is asked, and by whom
     findings = list(verdict.findings)
     ledger, wrong = _ledger(located, trust, store, known)
     findings += wrong
-    state, vouched = "", ""
+    state, vouched, both = "", "", False
     if ledger is not None and verdict.statement is not None:
         against, state = _against(ledger, located, verdict)
         findings += against
         vouched = "" if wrong or against else ledger.source
+        both = bool(vouched) and verdict.statement.subject in ledger.state.doubled
         findings += verify_withheld(ledger.state, verdict.statement.subject, located.where)
     if verdict.signer is not None and (trust.signers or not vouched):
         wrong = _signer(verdict, trust, known=ledger is not None)
@@ -207,7 +211,7 @@ def verify_located(  # noqa: PLR0913 - what is asked, and by whom
         retained, wrong = look_private(evidence, located, store, private)
         findings += wrong
     made = _conclude(located.where, verdict, tuple(findings), state, vouched, trust)
-    return replace(made, retained=retained)
+    return replace(made, retained=retained, both_halves=both)
 
 
 def _conclude(  # noqa: PLR0913, PLR0917 - the parts of a verdict

@@ -36,7 +36,8 @@ MAX_OUTPUT: Final = 16 * MIB  # of ls-remote: 100,000 refs
 _LOOK_SECONDS: Final = 0.5  # between looks at how much it has written
 MAX_SAID: Final = 400  # characters of a remote's message that are shown
 
-# What would lead git elsewhere than to the repository that was opened.
+# What would lead git elsewhere than to the repository that was opened; what people configure by
+# the environment, as a CI does its credentials, stays.
 _UNSET: Final = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -46,9 +47,6 @@ _UNSET: Final = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_QUARANTINE_PATH",
     "GIT_NAMESPACE",
-    "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
     "GIT_SHALLOW_FILE",
     "GIT_GRAFT_FILE",
     "GIT_REPLACE_REF_BASE",
@@ -63,7 +61,7 @@ _SETTINGS: Final = (
     "transfer.unpackLimit=1",
     "core.fsync=all",  # whatever is configured: a ref of ours will lead to what is fetched
     "core.fsyncMethod=fsync",
-    "transfer.fsckObjects=false",  # greenlight reads every object strictly itself
+    "fetch.fsckObjects=true",  # what comes is strictly read here too, but others read it as well
     "protocol.ext.allow=never",
     "push.followTags=false",
     "push.gpgSign=false",

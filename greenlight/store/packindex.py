@@ -44,7 +44,7 @@ _FIRST_BYTES = 8 * 1024  # read at once for an object: most are whole in it
 _FIRST_INFLATED = 4 * _FIRST_BYTES  # tried at once: text shrinks to a fourth
 _PIECE_BYTES = 256 * 1024  # of a large object, inflated at a time
 _SEARCHED = 256  # names: fewer are looked through faster than they are halved
-_WINDOW_BYTES = 256 * 1024  # read at once of a pack that is read from one object to the next
+_WINDOW_BYTES = 64 * 1024  # read at once of a pack that is read from one object to the next
 _NEAR_BYTES = 4 * _WINDOW_BYTES  # what is asked for from farther away, comes alone
 _MAX_SHIFT = 63  # of a size; what declares more is no object of this world
 

@@ -3,8 +3,8 @@
 ``fold`` is pure.  For each record, in order, an entry has effect only if
 
 1. it parses, its format version and kind are known, its body is one of its kind;
-2. its actor's key stands in the trust root in force, with the role of the kind, and
-   its signature verifies over the bytes that were parsed;
+2. its actor's key stands in the trust root in force and is not revoked, with the role of
+   the kind, and its signature verifies over the bytes that were parsed;
 3. that root has not expired (then only a next trust root has effect);
 4. its actor has not placed an entry of this UUID before;
 5. subject and claims are exactly what the body says;
@@ -101,17 +101,23 @@ class Folding:
         self, record: Record, entry: Entry, rule: Rule, signed_by: PublicKey | None
     ) -> KeyRoles:
         public, held = self._keys.get(entry.issuer, (None, None))
+        trust = self.state.trust
         if public is None or held is None:
-            raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is not in the trust root")
+            raise self._unknown(entry.issuer)
         if signed_by != public:
             cose.require_signed(entry.signed, key=public, payload=None)
         if not any(role in held.roles for role in rule.roles):
             wanted = " or ".join(role.value for role in rule.roles)
             raise VoidError(Code.TRUST_REFUSED, f"{entry.issuer} is no {wanted}")
-        trust = self.state.trust
         if trust is not None and trust.is_expired(record.time) and entry.kind != TrustRoot.KIND:
-            raise VoidError(Code.TRUST_REFUSED, f"the trust root expired at {trust.expires}")
+            raise VoidError(Code.TRUST_EXPIRED, f"the trust root expired at {trust.expires}")
         return held
+
+    def _unknown(self, issuer: str) -> VoidError:
+        trust = self.state.trust
+        if trust is not None and trust.revocation(issuer) is not None:
+            return VoidError(Code.KEY_REVOKED, f"{issuer} was revoked")
+        return VoidError(Code.TRUST_REFUSED, f"{issuer} is not in the trust root")
 
     def _trust(self, trust: TrustRoot) -> None:
         self._keys = {item.public.uri: (item.public, item) for item in trust.keys}

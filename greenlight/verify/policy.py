@@ -42,6 +42,7 @@ class Facts:
         open_blockers: How many; None where that is not known.
         executor: Thumbprint URI of the key that would act.
         at: Ledger time.
+        reviewers: How many must approve at least, where a policy wants any: as the trust root says.
     """
 
     operation_kind: str
@@ -55,6 +56,7 @@ class Facts:
     open_blockers: int | None
     executor: str
     at: str
+    reviewers: int = 1
 
     def to_dict(self) -> dict[str, object]:
         """Return the input that a Rego policy gets."""
@@ -130,8 +132,9 @@ def _missing(require: Requirements, facts: Facts) -> Iterator[str]:
         yield f"the packet's status is {facts.status or 'unknown'}, not {wanted}"
     if require.countersignatures:
         approved = {each.reviewer for each in facts.reviews if each.verdict == APPROVED}
-        if len(approved) < require.countersignatures:
-            yield f"{len(approved)} of {require.countersignatures} reviewers approved"
+        least = max(require.countersignatures, facts.reviewers)
+        if len(approved) < least:
+            yield f"{len(approved)} of {least} reviewers approved"
         if any(each.verdict == REJECTED for each in facts.reviews):
             yield "a reviewer rejected the packet"
     if require.replayed and not any(

@@ -11,7 +11,7 @@ reported, in this order:
 4. it is for this run, which was opened, by the key that would act;
 5. it is for this kind of operation;
 6. it is for this content;
-7. its issuer was an owner, which the fold has seen to, and is not revoked since;
+7. its issuer was an owner, which the fold has seen to, and is not revoked since then;
 8. it was not spent;
 9. it is not over, and not over later than a day after it was issued;
 10. it is not older than 24 hours: exactly 24 hours old is not stale;
@@ -76,6 +76,9 @@ def _check(wanted: Wanted, state: LedgerState, at: datetime) -> Iterator[Finding
     if not receipt.enforceable:
         yield Finding(Code.RECEIPT_ADVISORY, f"{where}#/enforceable", "true", "false")
     yield from _binding(wanted, receipt, state, where)
+    if state.is_revoked(held.actor, held.index):
+        found = f"{held.actor}, which was revoked"
+        yield Finding(Code.KEY_REVOKED, f"{where}#issuer", "an issuer that is trusted", found)
     spend = state.spends.get(wanted.receipt_id)
     if spend is not None:
         by = f"spent by record {spend.index} for operation {spend.body.operation_id}"

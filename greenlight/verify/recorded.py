@@ -5,7 +5,11 @@
 3. the entry was signed by the key that made the seal;
 4. the run was opened before, by the same key, for these lane bytes, not earlier in the
    ledger than the header says, and took the tickets that the packet reserves;
-5. the authority lock says of the grant, and of the trust root, what the ledger says.
+5. the authority lock says of the grant, and of the trust root, what the ledger says;
+6. neither the key that sealed it, nor the one that gave the grant, was revoked from an index
+   on that lies before;
+7. where the trust root in force demanded both halves of keys, the statement is signed by the
+   other half too; and where it is signed so, that signature verifies, whoever demanded it.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from greenlight.model.statement import Statement
 from greenlight.model.words import Status
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.timestamp import format_seconds
+from greenlight.verify.doubled import verify_doubled
 
 if TYPE_CHECKING:  # loaded by whoever makes one; a packet sealed from outside has none
     from greenlight.model.documents import AuthorityLock
@@ -57,6 +62,8 @@ def verify_recorded(  # noqa: PLR0913 - a packet, and what a ledger says
         shown = found.sealed.packet_tree if found else "none"
         return [Finding(Code.PACKET_NOT_RECORDED, where, statement.subject, shown)]
     findings = list(_entry(statement, seal, found))
+    findings += _revoked(state, found.executor, found.index)
+    findings += verify_doubled(statement, seal.get(STATEMENT, b""), state, found.index)
     if statement.status is not Status.NOT_EXECUTED:
         findings += _run(statement, evidence, found, state.runs.get(statement.run_id))
         if evidence is not None:
@@ -78,6 +85,17 @@ def _entry(
     for name, recorded, here in pairs:
         if recorded != here:
             yield Finding(Code.PACKET_NOT_RECORDED, f"{where}#/{name}", recorded, here)
+
+
+def _revoked(state: LedgerState, key: str, index: int) -> Iterator[Finding]:
+    """Ledger order decides: what a key signed before the index of its revocation stays good."""
+    if state.is_revoked(key, index):
+        yield Finding(
+            Code.SIGNER_REVOKED,
+            f"ledger/records/{index}.cbor",
+            "a signer who was trusted there",
+            f"{key}, which was revoked",
+        )
 
 
 def _digest(data: bytes | None) -> str:
@@ -122,6 +140,7 @@ def _grant(
             Code.AUTHORITY_MISMATCH, f"{where}#/grant", "a grant of the ledger", lock.grant
         )
         return
+    yield from _revoked(state, held.issuer, held.index)
     grant = held.grant
     pairs: tuple[tuple[str, object, object], ...] = (
         ("grant", run.opened.grant, lock.grant),

@@ -94,6 +94,8 @@ def test_every_field_is_documented(broken: World, tmp_path: Path) -> None:
         "tickets list": ("tickets", "list", *at),
         "blockers list": ("blockers", "list"),
         "trust show": ("trust", "show"),
+        "trust set": ("trust", "set", "--expires", "2090-01-01T00:00:00Z", *at),
+        "clock correct": ("clock", "correct", *at),
         "schema": ("schema", "lane"),
         "completion": ("completion", "bash"),
     }

@@ -24,8 +24,8 @@ from greenlight.ledger.pending import keep_pending, read_pending, with_pending
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
 from greenlight.ledger.read import read_ledger, read_records
 from greenlight.model.head import Head
+from greenlight.model.receipt import Operation
 from greenlight.model.record import decode_record
-from greenlight.services.receipts import Operation
 from greenlight.services.remotes import fetch, push
 from greenlight.services.spending import Attempt, spend
 from greenlight.store.gitremote import GitRemote, Pushed, configure, ledger_remote

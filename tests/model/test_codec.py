@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from enum import StrEnum
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,6 +26,7 @@ from greenlight.model.documents import DOCUMENTS, Header, Pins, Review
 from greenlight.model.documents.pins import PinRow
 from greenlight.model.fields import Count, Slug, derived, outcome, recorded, value
 from greenlight.model.fields import given as field
+from greenlight.model.kinds import PacketPurged
 from greenlight.model.lane import Lane, Step
 from greenlight.model.snapshot import FileState
 from greenlight.primitives import cjson
@@ -303,3 +305,35 @@ def test_a_declared_default_is_the_value() -> None:
         count: Count = field("How many.", default=7)
 
     assert from_plain(WithDefault, {}).count == 7
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "packet": st.just(f"a-{UUID(int=1)}") | st.text(max_size=3) | st.none(),
+            "packet_tree": st.just("sha256:" + "0" * 64) | st.integers(),
+            "reason": st.just("It was asked.") | st.just(" ") | st.lists(st.text(), max_size=1),
+            "more": st.none(),
+        },
+    )
+)
+def test_the_quick_way_accepts_nothing_else(body: dict[str, object]) -> None:
+    """What is read without a look at the annotations is what the careful reader reads."""
+    quick = _read_purge(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(codec, "_quick", lambda _: _refuse)
+        assert _read_purge(body) == quick
+    if isinstance(quick, PacketPurged):
+        assert quick.to_body() == body
+
+
+def _read_purge(body: dict[str, object]) -> object:
+    try:
+        return codec.from_plain(PacketPurged, body)
+    except codec.Unreadable as error:
+        return error.problems
+
+
+def _refuse(_: object) -> object:
+    raise codec._Odd  # noqa: SLF001 - as the quick way does

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.model.publication import (
-    PlannedOperation,
     PublicationPlan,
     parse_plan,
     parse_request,
 )
+from greenlight.model.receipt import Operation
 from greenlight.model.registry import ceiling_of, fold_file
 
 RUN = "00000000-0000-0000-0000-000000000001"
-OPERATION = PlannedOperation("tag_repo", {"repository": "omega/x", "tag_name": "v1"})
+OPERATION = Operation("tag_repo", {"repository": "omega/x", "tag_name": "v1"})
 PLAN = PublicationPlan(RUN, "docs", "2026-01-02T03:04:05Z", (OPERATION,))
 REGISTRY = Path(__file__).parents[2] / "lanes" / "fix7-p0" / "kb" / "registry"
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import cbor2
 import pytest
+from dilithium_py.ml_dsa import ML_DSA_44
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, RejectedError
 from greenlight.primitives import cose
 from greenlight.primitives.ed25519 import PublicKey, SeedSigner
+from greenlight.primitives.mldsa import MldsaSigner
 
 SIGNER = SeedSigner(bytes(range(32)))
 OTHER = SeedSigner(bytes(range(1, 33)))
@@ -204,3 +206,87 @@ def test_size_is_limited() -> None:
     """More bytes than the caller reads are refused before they are parsed."""
     with pytest.raises(MalformedError, match="at most 100"):
         cose.parse_sign1(make(), TYPE, max_bytes=100)
+
+
+# --- the post-quantum half
+
+HALF = MldsaSigner(bytes(range(2, 34)))
+
+
+def second(payload: bytes = PAYLOAD) -> bytes:
+    return cose.sign1_post_quantum(
+        payload, HALF, issuer=SIGNER.public.uri, content_type=TYPE, subject=SUBJECT
+    )
+
+
+def open_second(data: bytes, **changes: object) -> cose.Sign1:
+    wanted = {"key": HALF.public, "issuer": SIGNER.public.uri, "payload": PAYLOAD}
+    return cose.open_post_quantum(data, **(wanted | changes), content_type=TYPE)
+
+
+def test_the_second_signature_opens() -> None:
+    """It names both halves: by kid the one that signed, by issuer the one that people know."""
+    message = open_second(second())
+    assert message.kid == HALF.public.thumbprint
+    assert message.issuer == SIGNER.public.uri
+    assert (message.subject, message.payload) == (SUBJECT, None)
+    assert cbor2.loads(message.protected)[1] == -48
+
+
+def test_another_implementation_reads_the_second_signature() -> None:
+    """Sig_structure by hand, ML-DSA by dilithium-py."""
+    protected, _, _, signature = cbor2.loads(second()).value
+    signed_bytes = cbor2.dumps(["Signature1", protected, b"", PAYLOAD])
+    assert ML_DSA_44.verify(HALF.public.raw, signed_bytes, signature)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"payload": b"another"}, Code.SEAL_SIGNATURE_INVALID),
+        ({"key": MldsaSigner(bytes(32)).public}, Code.SEAL_KEY_MISMATCH),
+        ({"issuer": OTHER.public.uri}, Code.SEAL_KEY_MISMATCH),
+    ],
+    ids=str,
+)
+def test_a_second_signature_of_something_else_is_refused(
+    changes: dict[str, object], code: Code
+) -> None:
+    """Another payload, another key, another holder."""
+    with pytest.raises(RejectedError) as caught:
+        open_second(second(), **changes)
+    assert caught.value.code is code
+
+
+def test_every_flipped_byte_of_the_second_signature_is_refused() -> None:
+    """As in the first: nothing in it can change."""
+    data = second()
+    for at in range(len(data)):
+        bad = bytearray(data)
+        bad[at] ^= 1 << at % 8
+        with pytest.raises((MalformedError, RejectedError)):
+            open_second(bytes(bad))
+
+
+def test_a_cut_second_signature_is_refused() -> None:
+    """Wherever it is cut."""
+    data = second()
+    for size in {*range(0, len(data), 97), len(data) - 1}:
+        with pytest.raises(MalformedError):
+            open_second(data[:size])
+
+
+def test_the_two_kinds_do_not_stand_for_each_other() -> None:
+    """An Ed25519 signature is no post-quantum one, and the other way round."""
+    with pytest.raises(MalformedError):
+        open_second(make())
+    with pytest.raises(MalformedError):
+        open_(second())
+
+
+def test_a_second_signature_has_no_payload_inside() -> None:
+    """Which bytes are signed is said by whoever verifies."""
+    protected, _, _, signature = cbor2.loads(second()).value
+    data = cbor2.dumps(cbor2.CBORTag(18, [protected, {}, PAYLOAD, signature]))
+    with pytest.raises(MalformedError):
+        open_second(data)

@@ -17,6 +17,9 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError, StoreError
 from greenlight.execution.forked import fork_map
 from greenlight.primitives.ed25519 import SeedSigner
+from greenlight.primitives.hybrid import half_of
+from greenlight.primitives.mldsa import MldsaSigner
+from greenlight.primitives.mldsa_file import format_half_private
 from greenlight.primitives.openssh import format_public, format_public_blob, pack_string
 from greenlight.primitives.openssh_private import format_private
 from greenlight.services import agent as agents
@@ -100,11 +103,30 @@ def test_nobody_is_asked_for_a_key_in_the_agent(tmp_path):
         assert load_key(locked, pytest.fail, agent).sign(b"x") == SIGNER.sign(b"x")
     with openssh(tmp_path, format_private(OTHER.seed)) as agent:
         asked = []
-        assert load_key(locked, lambda: asked.append(1) or WORD, agent) == SIGNER
+        assert load_key(locked, lambda _: asked.append(1) or WORD, agent) == SIGNER
         assert asked == [1]
         with pytest.raises(MalformedError) as caught:
-            load_key(locked, lambda: None, agent)
+            load_key(locked, lambda _: None, agent)
     assert caught.value.code is Code.KEY_PASSPHRASE
+
+
+def test_the_other_half_is_a_file_beside_a_key_in_the_agent(tmp_path):
+    """The agent signs by Ed25519; the post-quantum half is asked for when it is wanted."""
+    seed = bytes(range(32))
+    for file in (tmp_path / "key.pub", tmp_path / "key"):
+        file.write_text(format_public(SIGNER.public) + "\n")
+    (tmp_path / "key.mldsa44").write_bytes(format_half_private(seed, WORD))
+    asked = []
+    with openssh(tmp_path, format_private(SIGNER.seed)) as agent:
+        for file in (tmp_path / "key.pub", tmp_path / "key"):
+            signer = load_key(file, lambda path: asked.append(path.name) or WORD, agent)
+            assert signer.sign(b"x") == SIGNER.sign(b"x")
+            assert asked == []
+            half = half_of(signer)
+            assert half.public == MldsaSigner(seed).public
+            assert all(half.public.verify(half.sign(text), text) for text in (b"x", b"y"))
+            assert asked == ["key.mldsa44"]
+            asked.clear()
 
 
 def test_workers_sign(tmp_path):

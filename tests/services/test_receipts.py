@@ -14,9 +14,9 @@ from greenlight.errors import MalformedError, RefusedError, RejectedError, Store
 from greenlight.ledger.pin import DEFAULT_REF, read_pin
 from greenlight.ledger.read import read_ledger
 from greenlight.model.entry import sign_entry
+from greenlight.model.receipt import Operation
 from greenlight.primitives import cbor
 from greenlight.services.receipts import (
-    Operation,
     Permit,
     issue_receipts,
     name_receipt,

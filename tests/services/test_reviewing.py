@@ -18,8 +18,8 @@ from greenlight.services.authorising import LoadedPolicy
 from greenlight.services.blockers import list_blockers
 from greenlight.services.checkout import checkout
 from greenlight.services.countersigning import REJECTED, Opinion, countersign
-from greenlight.services.granting import add_key
 from greenlight.services.packets import locate
+from greenlight.services.trusting import add_key
 from greenlight.store.shelf import PREFIX
 from tests.lanes_helper import OWNER, lane
 from tests.verify.test_policy import FACTS

@@ -192,7 +192,7 @@ def test_threshold_above_one():
     story = Story().add(TrustRoot.make(*keys, threshold=2), OWNER)
     assert story.void is None
 
-    assert story.add(TrustRoot.make(*keys, version=2), OWNER).void is Code.TRUST_REFUSED
+    assert story.add(TrustRoot.make(*keys, version=2), OWNER).void is Code.TRUST_THRESHOLD
 
 
 def test_expired_root():
@@ -203,7 +203,7 @@ def test_expired_root():
 
     story.add(run_opened(1), EXECUTOR, end - timedelta(microseconds=1))
     assert story.void is None
-    assert story.add(run_opened(2, use=2), EXECUTOR, end).void is Code.TRUST_REFUSED
+    assert story.add(run_opened(2, use=2), EXECUTOR, end).void is Code.TRUST_EXPIRED
     assert story.add(trust_root(2), OWNER, end).void is None
     assert story.add(run_opened(3, use=3), EXECUTOR, end).void is None
 

@@ -145,22 +145,22 @@ def register(area: str, code: str, what: str, make: Callable[[], dict[str, bytes
 
 
 def packet(
-    code: Code,
+    code: Code | None,
     *more: Code,
     base: str = LANE,
     integrity: str = "REJECTED",
     script: bool | None = None,
 ) -> Callable[[Break], Break]:
-    """Register a function that breaks a packet folder.
+    """Register a function that breaks, or changes, a packet folder.
 
     Args:
-        code: What verification must say.
+        code: What verification must say; None where nothing is wrong.
         more: What it must say besides.
         base: The good packet it begins with.
         integrity: What verification must come to.
         script: Whether RERUN.sh must see it; decided by the codes where this is None.
     """
-    codes = (code, *more)
+    codes = more if code is None else (code, *more)
 
     def add(break_it: Break) -> Break:
         def make() -> dict[str, bytes]:
@@ -179,7 +179,7 @@ def packet(
             }
             return overlay(good()[base].files, folder.files, expected)
 
-        register("packet", code.name, break_it.__name__, make)
+        register("packet", "GOOD" if code is None else code.name, break_it.__name__, make)
         return break_it
 
     return add

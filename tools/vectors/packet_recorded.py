@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from greenlight.codes import Code
+from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body, decode_entry, sign_entry
 from greenlight.model.grant import Grant
 from greenlight.model.kinds import PacketSealed, RunOpened
 from greenlight.model.record import decode_record
+from greenlight.model.seal import STATEMENT
+from greenlight.model.statement import Statement
+from greenlight.model.trust import KeyRoles, Revocation, Role, TrustRoot
+from greenlight.model.trust_signing import add_signature
+from greenlight.primitives.digest import Digest
 from greenlight.verify.ledger import Tip
-from tools.vectors.good import NOW, SIGNER, good
+from tools.vectors.good import NOW, SIGNER, STRANGER, good
+from tools.vectors.halves import KnownHalf, both
 from tools.vectors.kit import LANE, Folder, packet
 
 UUID = "00000000-0000-4000-8000-00000000f00d"
@@ -99,3 +106,69 @@ def a_run_of_another_lane(folder: Folder) -> None:
     """The run was opened for other lane bytes than the packet has."""
     opened = replace(RunOpened.from_body(body_of(OPENED)), lane_digest=OTHER)
     recorded(folder, [entry(ROOT), entry(GRANT), signed(opened), entry(SEALED)])
+
+
+# --- both halves of a key, and keys that were revoked
+
+
+def _next(previous: bytes, version: int, *keys: KeyRoles, **more: object) -> TrustRoot:
+    values: dict[str, object] = {
+        "version": version,
+        "keys": tuple(sorted(keys, key=lambda item: item.key)),
+        "threshold": 1,
+        "expires": "",
+        "format": 2,
+        "follows": str(Digest.of(previous)),
+    }
+    return TrustRoot(**(values | more))  # type: ignore[arg-type]  # values are what it takes
+
+
+def _demanding() -> bytes:
+    """Return the entry of a trust root that demands both halves of the executor's key."""
+    half = KnownHalf(SIGNER.seed).public
+    key = KeyRoles.of(SIGNER.public, Role.OWNER, Role.EXECUTOR, half=half)
+    body = add_signature(_next(entry(ROOT), 2, key, hybrid=True), both(SIGNER))
+    return signed(body)
+
+
+def _doubled(statement: bytes) -> bytes:
+    body = SealDoubled.make(statement, KnownHalf(SIGNER.seed))
+    return sign_entry(body, uuid=UUID.replace("f00d", "f00e"), signer=SIGNER)
+
+
+@packet(Code.SEAL_HYBRID_MISSING)
+def sealed_by_one_half(folder: Folder) -> None:
+    """The trust root demanded both halves of keys, and the packet is signed by Ed25519 alone."""
+    entries = [entry(ROOT), entry(GRANT), entry(OPENED), _demanding(), entry(SEALED)]
+    recorded(folder, entries)
+
+
+@packet(Code.SEAL_HYBRID_INVALID)
+def a_second_seal_of_another_statement(folder: Folder) -> None:
+    """The post-quantum signature is the executor's, over a statement with another time."""
+    said = Statement.decode(folder.files[f"seal/{STATEMENT}"])
+    other = _doubled(replace(said, time="2026-01-02T03:04:06Z").encode())
+    entries = [entry(ROOT), entry(GRANT), entry(OPENED), _demanding(), entry(SEALED), other]
+    recorded(folder, entries)
+
+
+@packet(None, integrity="INTACT")
+def both_halves(folder: Folder) -> None:
+    """The trust root demanded both halves of keys, and both signed the statement."""
+    second = _doubled(folder.files[f"seal/{STATEMENT}"])
+    entries = [entry(ROOT), entry(GRANT), entry(OPENED), _demanding(), entry(SEALED), second]
+    recorded(folder, entries)
+
+
+@packet(Code.SIGNER_REVOKED)
+def by_a_key_that_was_stolen_before(folder: Folder) -> None:
+    """A later trust root revokes the executor's key from the packet's record on."""
+    owners = [
+        KeyRoles.of(SIGNER.public, Role.OWNER, Role.EXECUTOR),
+        KeyRoles.of(STRANGER.public, Role.OWNER),
+    ]
+    second = signed(_next(entry(ROOT), 2, *owners))
+    lost = Revocation(SIGNER.public.uri, SEALED, "The runner was broken into.")
+    third = _next(second, 3, owners[1], revoked=(lost,))
+    last = sign_entry(third, uuid=UUID, signer=STRANGER)
+    recorded(folder, [*map(entry, (ROOT, GRANT, OPENED, SEALED)), second, last])

@@ -69,6 +69,7 @@ def show(arguments: Values) -> Answer:
             f"{ledger.state.uses.get(held.grant.grant, 0)}/{held.grant.max_uses} used",
             "revoked"
             if held.grant.grant in ledger.state.grants_revoked
+            or ledger.state.is_revoked(held.issuer, held.index)
             else f"until {held.grant.expires or 'ever'}",
             held.grant.executor,
         )

@@ -9,7 +9,12 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError, UsageError
 from greenlight.ledger.pin import DEFAULT_REF
 from greenlight.primitives.digest import Digest
-from greenlight.services.initialising import Initialised, init_store, pin_store
+from greenlight.services.initialising import (
+    Initialised,
+    init_store,
+    pin_store,
+    succession_of,
+)
 
 
 def run(arguments: Values) -> Answer:
@@ -23,6 +28,11 @@ def run(arguments: Values) -> Answer:
         if not pinned.size:
             note = "nothing is there yet: greenlight fetch REMOTE"
         return Answer(pinned.to_dict(), tuple(_lines(pinned)), note=note)
+    if (arguments.succeeds is None) != (arguments.succeeds_reason is None):
+        raise UsageError(Code.USAGE, "--succeeds and --succeeds-reason go together")
+    succeeds = None
+    if arguments.succeeds is not None:
+        succeeds = succession_of(arguments.succeeds, arguments.succeeds_reason)
     made = init_store(
         arguments.store,
         here(),
@@ -30,6 +40,7 @@ def run(arguments: Values) -> Answer:
         clock=clock,
         ref=ref,
         remote=arguments.remote or "",
+        succeeds=succeeds,
     )
     return Answer(
         made.to_dict(),

@@ -18,6 +18,7 @@ def new(arguments: Values) -> Answer:
     made = new_key(
         path,
         seed=os.urandom(_SEED_BYTES),
+        half_seed=os.urandom(_SEED_BYTES) if arguments.hybrid else None,
         passphrase=new_passphrase() if arguments.passphrase else None,
         comment=arguments.comment,
     )
@@ -34,4 +35,5 @@ def show(arguments: Values) -> Answer:
 
 
 def _lines(key: KeyFile) -> tuple[str, ...]:
-    return (f"file        {key.path}", f"public key  {key.line}", f"thumbprint  {key.public.uri}")
+    lines = (f"file        {key.path}", f"public key  {key.line}", f"thumbprint  {key.public.uri}")
+    return (*lines, f"post-quantum  {key.half_line}") if key.post_quantum else lines

@@ -23,6 +23,15 @@ def run(arguments: Values) -> Answer:
     return Answer(found.to_dict(), tuple(lines), note=note)
 
 
+def entries(arguments: Values) -> Answer:
+    """List the entries of the ledger alone."""
+    with store_of(arguments) as store:
+        require_store(store)
+        found = read_log(store, entries=True, limit=arguments.limit or 0)
+    data = {key: value for key, value in found.to_dict().items() if key != "packets"}
+    return Answer(data, tuple(_entries(found)))
+
+
 def _packets(found: StoreLog) -> list[str]:
     return table(
         [

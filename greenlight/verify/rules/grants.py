@@ -41,6 +41,8 @@ def require_grant(state: LedgerState, run: RunOpened, *, executor: str, at: date
     grant = held.grant
     if grant.executor != executor or not grant.covers_lane(run.lane):
         raise VoidError(Code.DELEGATION_MISSING, f"{run.grant} does not cover this key and lane")
+    if state.is_revoked(held.issuer, held.index):
+        raise VoidError(Code.KEY_REVOKED, f"the key that gave {run.grant} was revoked before")
     if run.grant in state.grants_revoked:
         raise VoidError(Code.GRANT_REVOKED, f"{run.grant} was taken back by its owner")
     if run.mode not in grant.modes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from greenlight.model.checkpoint import CheckpointSigned
+from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
@@ -14,7 +15,16 @@ from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, Re
 from greenlight.model.reviewed import BlockerResolved, PacketCountersigned
 from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import Role, TrustRoot
-from greenlight.verify.rules import checkpoints, grants, receipts, reviewed, runs, tickets, trust
+from greenlight.verify.rules import (
+    checkpoints,
+    doubled,
+    grants,
+    receipts,
+    reviewed,
+    runs,
+    tickets,
+    trust,
+)
 from greenlight.verify.rules.placing import Placing
 
 
@@ -48,6 +58,7 @@ RULES: Final[Mapping[str, Rule]] = {
         (GrantRevoked, (_OWNER,), grants.grant_revoked),
         (RunOpened, (_EXECUTOR,), runs.run_opened),
         (PacketSealed, (_EXECUTOR,), runs.packet_sealed),
+        (SealDoubled, (_EXECUTOR,), doubled.seal_doubled),
         (PacketPurged, (_OWNER,), runs.packet_purged),
         (PacketCountersigned, (_REVIEWER,), reviewed.packet_countersigned),
         (BlockerResolved, (_OWNER, _OPERATOR), reviewed.blocker_resolved),
