@@ -8,19 +8,28 @@ a new signature.  Until the remote has taken it nothing is acknowledged as ADMIT
 What waits here (``ledger.pending``) is placed first, in order, whatever becomes of it: void
 entries are kept, and a packet whose claim was taken is a CONFLICT.  An act that may wait
 is kept there where the remote cannot be reached; every other is refused, and nothing of it
-stays.
+stays.  What must not get lost, a packet, is kept there whatever the remote says; the error
+is raised all the same.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum
 from typing import Final
 
 from greenlight.codes import Code
-from greenlight.errors import ConflictError, GreenlightError, RefusedError, StoreError
+from greenlight.errors import (
+    ConflictError,
+    GreenlightError,
+    RefusedError,
+    RejectedError,
+    StoreError,
+)
 from greenlight.ledger import append as local
 from greenlight.ledger.append import (
     AUTHOR,
@@ -33,17 +42,19 @@ from greenlight.ledger.append import (
     write_placed,
 )
 from greenlight.ledger.commits import Committer, write_commits
-from greenlight.ledger.incoming import Followed, follow, tracking_ref
+from greenlight.ledger.incoming import Followed, follow, track, tracking_ref
 from greenlight.ledger.pending import Wait, drop_admitted, keep_pending, read_pending, waiting
 from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
 from greenlight.ledger.places import Place
 from greenlight.ledger.read import Ledger, read_ledger
 from greenlight.ledger.shared import SharedShelves
+from greenlight.model.entry import decode_entry
 from greenlight.model.head import Head
+from greenlight.model.state import LedgerState
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.merkle import EMPTY_ROOT
 from greenlight.store.durable import locked
-from greenlight.store.gitremote import GitRemote, Pushed, ledger_remote
+from greenlight.store.gitremote import GitRemote, Pushed, PushOutcome, ledger_remote
 from greenlight.store.repository import Store
 
 LOCK_SECONDS: Final = 300.0  # a push of another process here may take its time
@@ -51,6 +62,9 @@ LOCK_SECONDS: Final = 300.0  # a push of another process here may take its time
 AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
 _FIND_OUT: Final = "a receipt that was to be spent may count as spent; greenlight fetch finds out"
 _OPEN: Final = AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
+_WRONG: Final = frozenset({Code.REMOTE_REFUSED, Code.REMOTE_LIED, Code.REMOTE_FORMAT})
+MAX_STILL: Final = 5  # lost races in which nobody won: something else is in the way
+_PAUSE_SECONDS: Final = 0.05  # doubled each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,7 @@ def append(  # noqa: PLR0913 - the outside world of one act
     author: str = AUTHOR,
     message: str | None = None,
     may_wait: bool = False,
+    must_keep: bool = False,
     ends: Collection[str] = (),
 ) -> Admitted:
     """Append the entries that ``decide`` gives to the ledger that counts.
@@ -97,6 +112,8 @@ def append(  # noqa: PLR0913 - the outside world of one act
         author: Of the commit, ``Name <address>``.
         message: Of the commit; made from the entries where it is None.
         may_wait: Whether the act may stay SEALED where the remote cannot be reached.
+        must_keep: Whether it stays so, too, where the remote will not have it or is not to be
+            followed; that is raised then.
         ends: Runs that it ends: where their opening waits, it is admitted with this.
 
     Raises:
@@ -120,19 +137,40 @@ def append(  # noqa: PLR0913 - the outside world of one act
         act = _Act(store, remote, pin, committer, clock, decide, ends=ends)
         try:
             return act.admit()
-        except StoreError as error:
-            if error.code is Code.REMOTE_REFUSED and read_pending(store):
-                # What waits may be what it will not have: this act goes without it.
-                return _Act(store, remote, pin, committer, clock, decide, (), (), ends).admit()
-            if not may_wait or error.code not in _OPEN:
-                raise
-        return act.wait()
+        except (StoreError, RejectedError) as error:
+            wrong: GreenlightError = error
+        if wrong.code is Code.REMOTE_REFUSED and read_pending(store):
+            # What waits may be what it will not have: this act goes without it.
+            act = _Act(store, remote, pin, committer, clock, decide, only=(), ends=ends)
+            try:
+                return act.admit()
+            except (StoreError, RejectedError, RefusedError) as error:
+                wrong = error if isinstance(error, StoreError) else wrong
+        if may_wait and wrong.code in _OPEN:
+            return act.wait()
+        if must_keep and (isinstance(wrong, RejectedError) or wrong.code in _WRONG):
+            with suppress(GreenlightError):
+                act.wait()
+                wrong.hint = "what was made waits here as SEALED: greenlight push admits it"
+        raise wrong
 
 
 def admit_waiting(
-    store: Store, signer: Signer, remote: GitRemote, *, clock: Callable[[], datetime]
+    store: Store,
+    signer: Signer,
+    remote: GitRemote,
+    *,
+    clock: Callable[[], datetime],
+    counts: bool = True,
 ) -> Admitted:
     """Have the remote take what waits here, and the packets that it does not have.
+
+    Args:
+        store: Where it waits.
+        signer: Signs the ledger commit.
+        remote: Where to.
+        clock: Returns the time of this machine.
+        counts: Whether its ledger counts; a copy elsewhere gets what has been admitted.
 
     Raises:
         RejectedError: As ``append``.
@@ -145,6 +183,8 @@ def admit_waiting(
         if pin is None:
             raise RefusedError(Code.TRUST_REFUSED, "no trust root is pinned here")
         committer = Committer(signer, AUTHOR, None)
+        if not counts:
+            return _Act(store, remote, pin, committer, clock, None, only=(), counts=False).admit()
         try:
             return _Act(store, remote, pin, committer, clock, None).admit()
         except StoreError as error:
@@ -178,6 +218,8 @@ class _Act:
         entries: What was decided, once it was; placed again with the same signatures.
         only: Refs of the acts that are placed of those that wait; all where None.
         ends: Runs that the act ends.
+        counts: Whether the remote's ledger counts here.
+        raced: What the remote said of the race that was lost last.
     """
 
     store: Store
@@ -189,21 +231,35 @@ class _Act:
     entries: tuple[bytes, ...] = field(default=())
     only: tuple[str, ...] | None = None
     ends: Collection[str] = ()
+    counts: bool = True
+    raced: str = ""
 
     def admit(self) -> Admitted:
         """Follow, decide, place, push, until the remote has taken it."""
         base: Ledger | None = None
+        last, still = "", 0
         for _ in range(MAX_TRIES):
             followed = self._follow(base)
             base = followed.ledger
+            there = self._taken_before(base.state)
+            if there is not None:  # it was taken after all, whatever was said of it
+                drop_admitted(self.store, base)
+                return Admitted(there, base)
             wait = Wait(self.only, self.ends, self.clock())
-            found = waiting(self.store, base.state, wait)
-            waits = tuple(entry for entry, _ in found)
+            waits = tuple(entry for entry, _ in waiting(self.store, base, wait))
             placed, first = self._place(base, waits, self.clock())
             done = self._push(followed, placed)
             if done is not None:
-                drop_admitted(self.store, done.state)
+                drop_admitted(self.store, done)
                 return Admitted(tuple(range(first, done.tip.size)), done)
+            still = still + 1 if followed.tip == last else 0
+            last = followed.tip or ""
+            if still >= MAX_STILL:
+                raise StoreError(
+                    Code.REMOTE_REFUSED, f"{self.remote.name} will not take it: {self.raced}"
+                )
+            if still:
+                time.sleep(_PAUSE_SECONDS * 2**still)
         raise StoreError(
             Code.STORE_BUSY, f"{self.remote.name} was moved by others {MAX_TRIES} times"
         )
@@ -219,7 +275,7 @@ class _Act:
                 hint="greenlight fetch",
             )
         now = self.clock()
-        waits = tuple(entry for entry, _ in waiting(self.store, ledger.state))
+        waits = tuple(entry for entry, _ in waiting(self.store, ledger))
         if self.entries:  # it may have been taken: the same entries, so that it counts once
             self.decide = lambda _state, _now: self.entries
         placed, first = self._place(ledger, waits, now)
@@ -233,7 +289,7 @@ class _Act:
 
     def _follow(self, base: Ledger | None) -> Followed:
         if self.pin.head.origin:
-            return follow(self.store, self.remote, self.pin, base=base)
+            return follow(self.store, self.remote, self.pin, base=base, counts=self.counts)
         ledger = read_ledger(self.store, self.pin.ref, pin=None)
         theirs = self.remote.refs(self.pin.ref).get(self.pin.ref)
         if ledger.commit is not None or theirs is not None:
@@ -243,6 +299,18 @@ class _Act:
                 hint="ask its owner for the digest, then: greenlight init --trust DIGEST",
             )
         return Followed(ledger, None)
+
+    def _taken_before(self, state: LedgerState) -> tuple[int, ...] | None:
+        """Return where the act's entries are, where the ledger has all of them."""
+        if not self.entries:
+            return None
+        indexes = []
+        for entry in map(decode_entry, self.entries):
+            index = state.uuids.get((entry.issuer, entry.uuid))
+            if index is None:
+                return None
+            indexes.append(index)
+        return tuple(indexes)
 
     def _place(
         self, ledger: Ledger, waits: tuple[bytes, ...], now: datetime
@@ -277,58 +345,75 @@ class _Act:
         refs = dict(shelves.push)
         if target is not None and target != followed.tip:
             refs[self.pin.ref] = target
-        if refs and not self._pushed(refs):
+        if refs and not self._pushed(refs, followed):
             return None
         shelves.settle(self.store)
+        if target is not None and placed is None:
+            self._track(target)
         if placed is None or target is None:
             return ledger
         return self._move(ledger, placed, places)
 
-    def _pushed(self, refs: Mapping[str, str]) -> bool:
+    def _pushed(self, refs: Mapping[str, str], followed: Followed) -> bool:
         """Push, and look whether it is there; False where somebody was faster."""
         outcome = self.remote.push(refs)
-        ref = self.pin.ref if self.pin.ref in refs else next(iter(refs))
+        name = self.remote.name
         if outcome.result is Pushed.RACED:
+            self.raced = outcome.said
             return False
-        if outcome.result is Pushed.REFUSED:
-            raise StoreError(
-                Code.REMOTE_REFUSED, f"{self.remote.name} will not take it: {outcome.said}"
-            )
         try:
-            there = self.remote.refs(ref).get(ref)
+            there = self._look(refs, followed)
         except StoreError as error:
+            if outcome.result is Pushed.REFUSED:
+                raise _refused(name, outcome) from error
+            if outcome.result is Pushed.FAILED and not outcome.sent:
+                raise _away(name, outcome) from error
             raise StoreError(
                 Code.REMOTE_OUTCOME_UNKNOWN,
-                f"{self.remote.name} did not say whether it took the push: {error}",
+                f"{name} did not say whether it took the push: {error}",
                 hint=_FIND_OUT,
             ) from error
-        if there == refs[ref] or (there is not None and self._has_taken(ref, refs[ref])):
+        if there is _There.OURS:
             return True
+        if outcome.result is Pushed.REFUSED:
+            raise _refused(name, outcome)
         if outcome.result is Pushed.TAKEN:
             raise StoreError(
-                Code.REMOTE_LIED,
-                f"{self.remote.name} said that it took the push, and {ref} there is not it",
+                Code.REMOTE_LIED, f"{name} said that it took the push, and its ledger is without it"
             )
-        if outcome.timed_out:
-            raise StoreError(
-                Code.REMOTE_OUTCOME_UNKNOWN,
-                f"{self.remote.name} did not answer a push within {self.remote.seconds:g} seconds",
-                hint=_FIND_OUT,
-            )
+        if there is _There.OTHERS:  # it can go behind these alone, and does not
+            self.raced = outcome.said
+            return False
+        if not outcome.sent:
+            raise _away(name, outcome)
+        # It may still be at it: a cut connection does not stop what the remote does.
+        said = f"within {self.remote.seconds:g} seconds" if outcome.timed_out else outcome.said
         raise StoreError(
-            Code.REMOTE_UNREACHABLE, f"{self.remote.name} cannot be pushed to: {outcome.said}"
+            Code.REMOTE_OUTCOME_UNKNOWN, f"{name} did not answer a push: {said}", hint=_FIND_OUT
         )
 
-    def _has_taken(self, ref: str, commit: str) -> bool:
-        """Report whether the remote's ledger has gone on from a commit of ours meanwhile."""
-        if ref != self.pin.ref:
-            return False
-        try:
-            # Not ours here yet: followed from what was here before, as anybody's.
-            followed = follow(self.store, self.remote, self.pin)
-        except GreenlightError:
-            return False
-        return any(each.commit == commit for each in followed.ledger.places)
+    def _look(self, refs: Mapping[str, str], followed: Followed) -> _There:
+        """Look what the remote has after a push.
+
+        Raises:
+            StoreError: It cannot be reached.
+            RejectedError: It has lost history, or has another one.
+        """
+        ref = self.pin.ref if self.pin.ref in refs else next(iter(refs))
+        there = self.remote.refs(ref).get(ref)
+        if there == refs[ref]:
+            return _There.OURS
+        if ref != self.pin.ref or there == followed.tip:
+            return _There.BEFORE
+        # Not ours here yet: followed from what was here before, as anybody's.
+        now = follow(self.store, self.remote, self.pin, counts=self.counts)
+        if any(each.commit == refs[ref] for each in now.ledger.places):
+            return _There.OURS
+        return _There.BEFORE if now.tip == followed.tip else _There.OTHERS
+
+    def _track(self, commit: str) -> None:
+        tracking = tracking_ref(self.remote, self.pin.ref)
+        track(self.store, tracking, self.store.refs.read(tracking), commit)
 
     def _move(self, ledger: Ledger, placed: Placed, places: Sequence[Place]) -> Ledger:
         """Move the ledger's ref here to what the remote has taken."""
@@ -342,7 +427,21 @@ class _Act:
             # A plain fetch moved it meanwhile: read what is there now.
             new = read_ledger(self.store, ledger.ref, pin=self.pin)
             new.require()
-        tracking = tracking_ref(self.remote, ledger.ref)
-        with suppress(ConflictError):
-            self.store.refs.swap(tracking, old=self.store.refs.read(tracking), new=new.commit or "")
+        self._track(new.commit or "")
         return new
+
+
+class _There(Enum):
+    """What the remote's ledger is after a push: with ours, as it was, or with that of others."""
+
+    OURS = 1
+    BEFORE = 2
+    OTHERS = 3
+
+
+def _refused(name: str, outcome: PushOutcome) -> StoreError:
+    return StoreError(Code.REMOTE_REFUSED, f"{name} will not take it: {outcome.said}")
+
+
+def _away(name: str, outcome: PushOutcome) -> StoreError:
+    return StoreError(Code.REMOTE_UNREACHABLE, f"{name} cannot be pushed to: {outcome.said}")

@@ -10,12 +10,20 @@ has another history (LEDGER_FORK), is not followed: both ends are kept under
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from hashlib import sha256
+from typing import Final, NoReturn, Self
 
 from greenlight.codes import Code
-from greenlight.errors import ConflictError, MalformedError, RejectedError, StoreError
+from greenlight.errors import (
+    ConflictError,
+    MalformedError,
+    RejectedError,
+    StoreError,
+    UsageError,
+)
 from greenlight.ledger.pin import Pin, remember
 from greenlight.ledger.read import Ledger, read_at, read_ledger
 from greenlight.model.finding import Finding
@@ -25,10 +33,13 @@ from greenlight.store.durable import make_directories, replace_file, sync_direct
 from greenlight.store.gitobjects import parse_commit, parse_tree
 from greenlight.store.gitremote import GitRemote
 from greenlight.store.repository import Store
+from greenlight.store.spare import note_ref, restore_refs
 
 TRACKING: Final = "refs/greenlight/remotes/"
 INCOMING: Final = "refs/greenlight/incoming/"
 EVIDENCE: Final = "refs/greenlight/evidence/"
+_TRIES: Final = 100  # other commands here that moved the ledger meanwhile
+_LEFT_SECONDS: Final = 3600.0  # far longer than one exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,9 @@ def tracking_ref(remote: GitRemote, ref: str) -> str:
     return f"{TRACKING}{remote.name}/{ref.removeprefix('refs/').removeprefix('greenlight/')}"
 
 
-def follow(store: Store, remote: GitRemote, pin: Pin, *, base: Ledger | None = None) -> Followed:
+def follow(
+    store: Store, remote: GitRemote, pin: Pin, *, base: Ledger | None = None, counts: bool = True
+) -> Followed:
     """Bring the ledger here up to the remote's.
 
     Args:
@@ -57,55 +70,111 @@ def follow(store: Store, remote: GitRemote, pin: Pin, *, base: Ledger | None = N
         remote: Whose ledger counts.
         pin: What is pinned here.
         base: What was read of the ledger before.
+        counts: Whether it does; of a copy elsewhere nothing is taken over, and records that
+            the ledger here has not are LEDGER_FORK.
 
     Raises:
         RejectedError: LEDGER_REWOUND, LEDGER_FORK, TRUST_ROOT_MISMATCH, or whatever is wrong
             with what came; nothing here moved, and both ends are kept.
         StoreError: The remote cannot be reached; this repository does not serve.
     """
+    for _ in range(_TRIES):
+        with suppress(ConflictError):
+            return _follow_once(_Look.begin(store, remote, pin, counts=counts), base)
+    raise StoreError(Code.STORE_BUSY, f"{pin.ref} was moved by others {_TRIES} times")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at a remote.
+
+    Attributes:
+        tracking: The ref that remembers where its ledger was.
+        before: Where that was.
+    """
+
+    store: Store
+    remote: GitRemote
+    pin: Pin
+    counts: bool
+    tracking: str
+    before: str | None
+
+    @classmethod
+    def begin(cls, store: Store, remote: GitRemote, pin: Pin, *, counts: bool) -> Self:
+        tracking = tracking_ref(remote, pin.ref)
+        restore_refs(store, TRACKING)
+        # Before the remote is asked: what another command sees meanwhile is newer than its answer.
+        return cls(store, remote, pin, counts, tracking, store.refs.read(tracking))
+
+    def track(self, tip: str) -> None:
+        track(self.store, self.tracking, self.before, tip)
+
+
+def _follow_once(look: _Look, base: Ledger | None) -> Followed:
+    """Look once.
+
+    Raises:
+        ConflictError: Another command here moved the ledger meanwhile.
+    """
+    store, remote, pin = look.store, look.remote, look.pin
     here = read_ledger(store, pin.ref, pin=pin, base=base)
-    here.require()
+    try:
+        here.require()
+    except RejectedError as error:
+        if error.code is Code.LEDGER_REWOUND and look.before not in (None, here.commit):
+            error.hint = f"what was seen is still here: git update-ref {pin.ref} {look.before}"
+        raise
     tip = remote.refs(pin.ref).get(pin.ref)
-    tracking = tracking_ref(remote, pin.ref)
-    before = store.refs.read(tracking)
     if tip is None:
-        if before is not None:
-            _refuse(_Ends(store, remote, here, before, None), Code.LEDGER_REWOUND)
+        if look.before is not None:
+            _refuse(_Ends(store, remote, here, look.before, None), Code.LEDGER_REWOUND)
         return Followed(here, None)
     if tip == here.commit:
-        _track(store, tracking, before, tip)
+        look.track(tip)
         return Followed(here, tip)
     incoming = f"{INCOMING}{unique_name('ledger-')}"
     remote.fetch({pin.ref: incoming})
     try:
         # Whatever the remote said a moment ago: what was fetched counts.
         tip = store.refs.read(incoming) or tip
-        return Followed(_follow(store, remote, pin, here, tip, before), tip)
+        return Followed(_follow(look, here, tip), tip)
     finally:
         with suppress(ConflictError, StoreError):
             store.refs.delete(incoming, old=tip)
+        _remove_left(store)
 
 
-def _follow(  # noqa: PLR0913, PLR0917 - both ends of a ledger
-    store: Store, remote: GitRemote, pin: Pin, here: Ledger, tip: str, before: str | None
-) -> Ledger:
+def _follow(look: _Look, here: Ledger, tip: str) -> Ledger:
+    store, remote, pin = look.store, look.remote, look.pin
     ledger = read_at(store, pin.ref, tip, pin=pin, base=here)
     if ledger is None:
         # The remote lacks something that is here.  It may just not have it yet.
-        if before is not None and not _contains(store, pin, tip, before):
-            _refuse(_Ends(store, remote, here, before, tip), Code.LEDGER_REWOUND)
+        if look.before is not None and not _contains(store, pin, tip, look.before):
+            _refuse(_Ends(store, remote, here, look.before, tip), Code.LEDGER_REWOUND)
         if not any(place.commit == tip for place in here.places):
             _refuse(_Ends(store, remote, here, None, tip), Code.LEDGER_FORK)
-        _track(store, tracking_ref(remote, pin.ref), before, tip)
+        look.track(tip)
         return here
     if ledger.findings:
         _keep_evidence(_Ends(store, remote, here, None, tip))
         ledger.require()
+    if not look.counts:
+        _refuse(_Ends(store, remote, here, None, tip), Code.LEDGER_FORK)
     store.refs.swap(pin.ref, old=here.commit, new=tip)
     with suppress(StoreError):
         remember(store, pin.ref, ledger.head)
-    _track(store, tracking_ref(remote, pin.ref), before, tip)
+    look.track(tip)
     return read_ledger(store, pin.ref, pin=pin, base=ledger)
+
+
+def _remove_left(store: Store) -> None:
+    """Remove what a killed command was looking at."""
+    for ref, commit in store.refs.list(INCOMING).items():
+        with suppress(OSError, StoreError, UsageError):
+            made = (store.git_dir / ref).stat().st_mtime
+            if time.time() - made > _LEFT_SECONDS:
+                store.refs.delete(ref, old=commit)
 
 
 def _contains(store: Store, pin: Pin, tip: str, commit: str) -> bool:
@@ -116,10 +185,13 @@ def _contains(store: Store, pin: Pin, tip: str, commit: str) -> bool:
     return ledger is not None and any(place.commit == commit for place in ledger.places)
 
 
-def _track(store: Store, ref: str, before: str | None, tip: str) -> None:
+def track(store: Store, ref: str, before: str | None, tip: str) -> None:
+    """Remember where a ref of the remote is, and that twice."""
     if before != tip:
         with suppress(ConflictError):  # another process here was faster: it saw as much
             store.refs.swap(ref, old=before, new=tip)
+            with suppress(StoreError):
+                note_ref(store, ref, tip)
 
 
 # --- what is not followed
@@ -152,7 +224,9 @@ def _keep_evidence(both: _Ends) -> tuple[str, str]:
     store, remote, here = both.store, both.remote, both.here
     ends = {"seen": both.known or here.commit, "found": both.tip}
     said = {name: _head_at(store, commit) for name, commit in ends.items()}
-    name = unique_name(f"{remote.name}-").strip("-")
+    # The same two ends are kept once, however often they are looked at.
+    both_ends = f"{here.ref} {ends['seen']} {ends['found']}".encode()
+    name = f"{remote.name}-{sha256(both_ends).hexdigest()[:16]}"
     for word, commit in ends.items():
         if commit is not None:
             with suppress(ConflictError, StoreError):

@@ -5,13 +5,14 @@ Where the ledger of a remote counts, an act that could not reach it stays under
 were signed, in order.  They are placed on the remote's newest ledger later, with the same
 signatures; the ref goes when the ledger that contains them is durable here.  A crash at any
 point leaves an entry pending, or in both places, where its UUID tells that it is one.
+A void entry of somebody who has no authority any more is told by its bytes.
 """
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -19,17 +20,17 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, StoreError
-from greenlight.ledger.read import Ledger
+from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.entry import decode_entry
 from greenlight.model.kinds import PacketSealed, RunOpened
-from greenlight.model.record import NO_LINKS, Record
-from greenlight.model.state import LedgerState
+from greenlight.model.record import NO_LINKS, Record, decode_record
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_ENTRY_BYTES
 from greenlight.store.gitobjects import FILE, TreeEntry, encode_tree, parse_commit, parse_tree
 from greenlight.store.gitremote import ledger_remote
 from greenlight.store.packets import commit_body
 from greenlight.store.repository import Store
+from greenlight.store.spare import forget_ref, note_ref, restore_refs
 from greenlight.verify.fold import fold
 
 PREFIX: Final = "refs/greenlight/pending/"
@@ -61,6 +62,7 @@ def read_pending(store: Store) -> list[Pending]:
     Raises:
         StoreError: STORE_DAMAGED: what a ref leads to cannot be read.
     """
+    restore_refs(store, PREFIX)
     found = []
     for ref, commit in store.refs.list(PREFIX).items():
         try:
@@ -111,24 +113,45 @@ def keep_pending(
     commit = store.objects.write("commit", body)
     store.objects.flush()
     store.refs.swap(ref, old=None, new=commit)
+    with suppress(StoreError):  # it is kept; the note is for a fetch that deletes refs
+        note_ref(store, ref, commit)
     return Pending(ref, commit, tuple(entries), now.replace(microsecond=0))
 
 
-def drop_admitted(store: Store, state: LedgerState) -> None:
+def drop_admitted(store: Store, ledger: Ledger) -> None:
     """Let go of what the ledger contains by now; what cannot be done is done the next time."""
+    is_placed = _placed_in(store, ledger)
     for pending in read_pending(store):
-        if all(is_placed(state, entry) for entry in pending.entries):
+        if all(is_placed(entry) for entry in pending.entries):
             with suppress(ConflictError, StoreError):
+                forget_ref(store, pending.ref)
                 store.refs.delete(pending.ref, old=pending.commit)
 
 
-def is_placed(state: LedgerState, entry: bytes) -> bool:
-    """Report whether a ledger has an entry, by its actor and UUID."""
-    try:
-        decoded = decode_entry(entry)
-    except MalformedError:
-        return True  # nothing that could be placed
-    return (decoded.issuer, decoded.uuid) in state.uuids
+def _placed_in(store: Store, ledger: Ledger) -> Callable[[bytes], bool]:
+    """Return what tells whether a ledger has an entry: by actor and UUID, or by its bytes."""
+    voids: dict[str, list[int]] = {}
+
+    def is_placed(entry: bytes) -> bool:
+        try:
+            decoded = decode_entry(entry)
+        except MalformedError:
+            return True  # nothing that could be placed
+        if (decoded.issuer, decoded.uuid) in ledger.state.uuids:
+            return True
+        # Whoever has no authority can squat any UUID, so that only the bytes tell.
+        if not voids:
+            voids.setdefault("", [])
+            for void in ledger.state.voids:
+                if void.index < ledger.tip.size:
+                    voids.setdefault(void.uuid, []).append(void.index)
+        return any(
+            decode_record(raw).entry == entry
+            for index in voids.get(decoded.uuid, ())
+            for raw in read_records(store, ledger, index, index + 1)
+        )
+
+    return is_placed
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +173,9 @@ class Wait:
 ALL: Final = Wait()
 
 
-def waiting(store: Store, state: LedgerState, wait: Wait = ALL) -> Iterator[tuple[bytes, datetime]]:
+def waiting(store: Store, ledger: Ledger, wait: Wait = ALL) -> Iterator[tuple[bytes, datetime]]:
     """Yield the entries that wait and are not in the ledger yet, in order, and when made."""
+    is_placed = _placed_in(store, ledger)
     acts = read_pending(store)
     ended = {*wait.ends, *_runs(acts, PacketSealed.KIND)} if wait.now is not None else set()
     for pending in acts:
@@ -161,7 +185,7 @@ def waiting(store: Store, state: LedgerState, wait: Wait = ALL) -> Iterator[tupl
         if young and any(run not in ended for run in _runs([pending], RunOpened.KIND)):
             continue
         for entry in pending.entries:
-            if not is_placed(state, entry):
+            if not is_placed(entry):
                 yield entry, pending.made
 
 
@@ -187,7 +211,7 @@ def with_pending(store: Store, ledger: Ledger) -> Ledger:
     if time is None or ledger.findings:
         return ledger
     records: list[Record] = []
-    for entry, made in waiting(store, ledger.state):
+    for entry, made in waiting(store, ledger):
         time = max(time, made)
         records.append(Record(ledger.tip.size + len(records), NO_LINKS, time, entry, b""))
     return replace(ledger, state=fold(ledger.state, records)) if records else ledger

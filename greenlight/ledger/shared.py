@@ -21,7 +21,7 @@ from greenlight.store.durable import unique_name
 from greenlight.store.gitobjects import encode_commit
 from greenlight.store.gitremote import GitRemote
 from greenlight.store.repository import Store
-from greenlight.store.shelf import PREFIX, Link, shelf_links
+from greenlight.store.shelf import PREFIX, Link, is_shelf, shelf_links
 
 AUTHOR: Final = "greenlight <greenlight@localhost>"
 
@@ -51,7 +51,7 @@ class SharedShelves:
         new = {
             ref: tip
             for ref, tip in mine.items()
-            if store.refs.read(tracking_ref(remote, ref)) != tip
+            if is_shelf(ref) and store.refs.read(tracking_ref(remote, ref)) != tip
         }
         if not new:
             return cls()
@@ -110,12 +110,17 @@ def merge_shelf(  # noqa: PLR0913, PLR0917 - two ends of a shelf
         return Merged(mine, mine)
     ours = links_of(store, ref, mine)
     fetched = fetch_shelf(store, remote, ref)
-    other = links_of(store, ref, fetched)
+    if not _is_commit(store, fetched):
+        # Whoever put it there keeps others from the shelf, and from nothing else.
+        return Merged(mine, theirs)
+    links = list(shelf_links(store, ref, fetched))
+    other = [link for link in links if not isinstance(link, Finding)]
+    is_odd = len(other) < len(links)
     known = {link.entry.commit for link in other}
     only_here = [link for link in reversed(ours) if link.entry.commit not in known]
     push = _shelve_on(store, fetched, only_here)
     purged = state.purged
-    if any(link.entry.packet_tree in purged for link in other):
+    if is_odd or any(link.entry.packet_tree in purged for link in other):
         held = {link.entry.commit for link in ours}
         more = [
             link
@@ -124,6 +129,25 @@ def merge_shelf(  # noqa: PLR0913, PLR0917 - two ends of a shelf
         ]
         return Merged(_shelve_on(store, mine, more), push)
     return Merged(push, push)
+
+
+def take_shelf(
+    store: Store, remote: GitRemote, ref: str, tip: str, state: LedgerState
+) -> str | None:
+    """Fetch a shelf of the remote where there is none here; return what it shall be here.
+
+    Raises:
+        StoreError: It cannot be fetched, or this one cannot be written.
+    """
+    if not is_shelf(ref):
+        return None
+    fetched = fetch_shelf(store, remote, ref) or tip
+    links = list(shelf_links(store, ref, fetched))
+    good = [link for link in links if not isinstance(link, Finding)]
+    wanted = [link for link in reversed(good) if link.entry.packet_tree not in state.purged]
+    if len(wanted) == len(links):
+        return fetched
+    return _shelve_on(store, "", wanted) or None
 
 
 def fetch_shelf(store: Store, remote: GitRemote, ref: str) -> str:
@@ -143,6 +167,14 @@ def fetch_shelf(store: Store, remote: GitRemote, ref: str) -> str:
     return tip
 
 
+def _is_commit(store: Store, oid: str) -> bool:
+    try:
+        store.objects.read_as("commit", oid)
+    except StoreError:
+        return False
+    return True
+
+
 def links_of(store: Store, ref: str, tip: str) -> list[Link]:
     """Return the commits of a shelf, newest first; it ends where it is odd."""
     return [link for link in shelf_links(store, ref, tip) if not isinstance(link, Finding)]
@@ -156,7 +188,7 @@ def _shelve_on(store: Store, tip: str, links: list[Link]) -> str:
     for link in links:
         body = encode_commit(
             tree=tree,
-            parents=(tip, link.entry.commit),
+            parents=(tip, link.entry.commit) if tip else (link.entry.commit,),
             author=AUTHOR,
             time=datetime.fromtimestamp(link.commit.time, UTC),
             message=link.entry.message,

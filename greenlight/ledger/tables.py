@@ -315,7 +315,7 @@ def _pair(key: str) -> tuple[str, str]:
 _SAID: Final = (
     _Said("checkpoints", CheckpointSigned.from_body, str, int),
     _Said("doubled", SealDoubled.from_body, str, str),
-    _Said("lost_runs", RunOpened.from_body, str, str),
+    _Said("lost_runs", RunOpened.from_body, " ".join, _pair),
     _Said("grants_revoked", GrantRevoked.from_body, str, str),
     _Said("receipts", AuthorisationReceipt.from_body, str, str),
     _Said("spends", ReceiptSpent.from_body, str, str),

@@ -183,7 +183,8 @@ class LedgerState:
         voids: Entries without effect, in order; conflicts among them.
         corrections: Indexes at which an owner corrected the clock, each by itself.
         checkpoints: Signed checkpoints, by the record that brought them; roots are not compared.
-        lost_runs: Runs whose opening lost a claim to another, by run; their packets are CONFLICT.
+        lost_runs: Runs whose opening lost a claim to another, by run and actor; their packets are
+            CONFLICT.
         grants_revoked: By grant.
         receipts: Authorisation receipts, by id; spent ones too.
         spends: What was spent, by receipt.
@@ -214,7 +215,7 @@ class LedgerState:
     voids: Grown[Void] = field(default_factory=Grown)
     corrections: Layered[int, int] = field(default_factory=Layered)
     checkpoints: Layered[int, Said[CheckpointSigned]] = field(default_factory=Layered)
-    lost_runs: Layered[str, Said[RunOpened]] = field(default_factory=Layered)
+    lost_runs: Layered[tuple[str, str], Said[RunOpened]] = field(default_factory=Layered)
     grants_revoked: Layered[str, Said[GrantRevoked]] = field(default_factory=Layered)
     receipts: Layered[str, Said[AuthorisationReceipt]] = field(default_factory=Layered)
     spends: Layered[str, Said[ReceiptSpent]] = field(default_factory=Layered)

@@ -25,7 +25,7 @@ from greenlight.primitives.limits import MAX_HEAD_BYTES
 from greenlight.services.doubling import require_half
 from greenlight.services.founding import found_ledger
 from greenlight.services.receipts import read_bounded
-from greenlight.store.gitremote import SECONDS, GitRemote, configure
+from greenlight.store.gitremote import configure, named_remote
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store, create_store, open_store
 
@@ -137,7 +137,7 @@ def pin_store(
         if remote:
             configure(store, remote)
             if store.refs.read(ref) is None:
-                follow(store, GitRemote(store, remote, SECONDS), pin)
+                follow(store, named_remote(store, remote), pin)
         ledger = read_ledger(store, ref, pin=pin)
         ledger.require()
         if before is None:

@@ -6,20 +6,24 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import ConflictError, RefusedError
 from greenlight.ledger.admit import admit_waiting
 from greenlight.ledger.incoming import follow, tracking_ref
 from greenlight.ledger.pending import drop_admitted, read_pending
-from greenlight.ledger.pin import read_pin
-from greenlight.ledger.shared import fetch_shelf, merge_shelf
+from greenlight.ledger.pin import Pin, read_pin
+from greenlight.ledger.shared import merge_shelf, take_shelf
 from greenlight.model.head import Head
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services.initialising import require_store
 from greenlight.store.gitremote import GitRemote, ledger_remote, named_remote
 from greenlight.store.repository import Store
 from greenlight.store.shelf import PREFIX as SHELVES
+from greenlight.store.shelf import is_shelf
+
+MAX_SHELVES: Final = 1200  # a hundred years; each is an exchange of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,32 @@ def choose_remote(store: Store, name: str) -> GitRemote:
     return known
 
 
+def _follow_counting(store: Store, remote: GitRemote, pin: Pin) -> bool:
+    """Bring the ledger here up to the remote that counts; report whether ``remote`` is that."""
+    known = ledger_remote(store)
+    if known is None or known.name == remote.name:
+        return True
+    follow(store, known, pin)
+    return False
+
+
 def push(store: Store, signer: Signer, name: str, *, clock: Callable[[], datetime]) -> Exchanged:
     """Have a remote take what waits here, and the ledger and shelves that it lacks.
+
+    What waits goes to the remote that counts alone; another one is given a copy of what that
+    one has taken.
 
     Raises:
         RejectedError: What the remote has is broken, rewound or another history.
         RefusedError: REMOTE_UNKNOWN, TRUST_REFUSED.
         StoreError: REMOTE_UNREACHABLE and its kin; nothing is lost, the same command goes on.
     """
-    require_store(store)
+    pin = require_store(store)
     remote = choose_remote(store, name)
     before, waited = _size(store), len(read_pending(store))
     shelves = store.refs.list(SHELVES)
-    done = admit_waiting(store, signer, remote, clock=clock)
+    counts = _follow_counting(store, remote, pin)
+    done = admit_waiting(store, signer, remote, clock=clock, counts=counts)
     known = {packet.index: packet.sealed.packet for packet in done.ledger.state.conflicts}
     left = len(read_pending(store))
     return Exchanged(
@@ -105,6 +122,8 @@ def push(store: Store, signer: Signer, name: str, *, clock: Callable[[], datetim
 def fetch(store: Store, name: str) -> Exchanged:
     """Bring the ledger and the shelves here up to a remote's.
 
+    The ledger follows the remote that counts alone; another one must have nothing beside it.
+
     Raises:
         RejectedError: What the remote has is broken, rewound or another history: it is not
             followed, and both ends are kept.
@@ -114,21 +133,24 @@ def fetch(store: Store, name: str) -> Exchanged:
     pin = require_store(store)
     remote = choose_remote(store, name)
     before, waited = _size(store), len(read_pending(store))
-    followed = follow(store, remote, pin)
+    counts = _follow_counting(store, remote, pin)
+    followed = follow(store, remote, pin, counts=counts)
     state = followed.ledger.state
     shelves = store.refs.list(SHELVES)
-    for ref, tip in remote.refs(f"{SHELVES}*").items():
+    theirs = sorted(item for item in remote.refs(f"{SHELVES}*").items() if is_shelf(item[0]))
+    for ref, tip in theirs[-MAX_SHELVES:]:
         if store.refs.read(tracking_ref(remote, ref)) == tip and ref in shelves:
             continue
         mine = shelves.get(ref)
+        new: str | None
         if mine is None:
-            new = fetch_shelf(store, remote, ref)
+            new = take_shelf(store, remote, ref, tip, state)
         else:
             new = merge_shelf(store, remote, ref, mine, tip, state).here
         with suppress(ConflictError):  # a seal in between: the next fetch joins them
-            if new != mine:
+            if new is not None and new != mine:
                 store.refs.swap(ref, old=mine, new=new)
-    drop_admitted(store, state)
+    drop_admitted(store, followed.ledger)
     left = len(read_pending(store))
     return Exchanged(
         remote.name,

@@ -104,7 +104,7 @@ def _record(
         return [each.entry for each in closed] + doubled
 
     ends = {each.statement.run_id for each in closed}
-    appended = append(store, signer, decide, clock=clock, may_wait=True, ends=ends)
+    appended = append(store, signer, decide, clock=clock, may_wait=True, must_keep=True, ends=ends)
     conflicts = {packet.index for packet in appended.ledger.state.conflicts}
     return [
         Sealed(

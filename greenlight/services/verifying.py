@@ -500,7 +500,7 @@ def _withheld(ledger: Ledger, here: set[str], first: int) -> Iterator[Verdict]:
 
 
 def _under_way(store: Store, ledger: Ledger) -> set[str]:
-    """Return the packets that are between shelf and ledger: nobody was told that they are sealed."""
+    """Return the packets between shelf and ledger: nobody was told that they are sealed."""
     with suppress(StoreError):
         return unlisted(store, ledger)
     return set()

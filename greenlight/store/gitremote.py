@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from greenlight.codes import Code
 from greenlight.errors import StoreError, UsageError
 from greenlight.primitives.limits import MIB
 from greenlight.primitives.text import escape
-from greenlight.store.config import parse_config
+from greenlight.store.config import Settings, parse_config
 from greenlight.store.durable import sync_directory, wrapped
 from greenlight.store.gitobjects import is_oid
 from greenlight.store.repository import Store
@@ -32,6 +33,7 @@ SETTING: Final = "greenlight.remote"  # names the remote whose ledger counts
 SECONDS: Final = 60.0  # for one exchange; `greenlight.remoteTimeout` sets another
 MAX_SECONDS: Final = 3600
 MAX_OUTPUT: Final = 16 * MIB  # of ls-remote: 100,000 refs
+_LOOK_SECONDS: Final = 0.5  # between looks at how much it has written
 MAX_SAID: Final = 400  # characters of a remote's message that are shown
 
 # What would lead git elsewhere than to the repository that was opened; what people configure by
@@ -57,6 +59,8 @@ _SETTINGS: Final = (
     "fetch.writeCommitGraph=false",
     "fetch.unpackLimit=1",  # one pack, which git syncs; loose objects it does not
     "transfer.unpackLimit=1",
+    "core.fsync=all",  # whatever is configured: a ref of ours will lead to what is fetched
+    "core.fsyncMethod=fsync",
     "fetch.fsckObjects=true",  # what comes is strictly read here too, but others read it as well
     "protocol.ext.allow=never",
     "push.followTags=false",
@@ -80,6 +84,21 @@ _RACE: Final = (
 )
 
 
+# By these it says that it did not come as far as sending; by those, that it did.
+_NOT_SENT: Final = (
+    b"Could not read from remote repository",
+    b"unable to access",
+    b"does not appear to be a git repository",
+)
+_SENT: Final = (b"hung up unexpectedly", b"RPC failed", b"unexpected disconnect")
+_FORMATS: Final = (
+    b"mismatched algorithms",
+    b"object format",
+    b"repository's hash algorithm",
+    b"unexpected capabilities^{}",  # of an empty repository of the other format
+)
+
+
 class Pushed(StrEnum):
     """What became of a push."""
 
@@ -98,11 +117,13 @@ class PushOutcome:
             not have it; failed: it did not answer, and what it did is not known from this.
         said: What git or the other side said, escaped.
         timed_out: Whether it was ended at the deadline.
+        sent: Whether the other side may have got it.
     """
 
     result: Pushed
     said: str = ""
     timed_out: bool = False
+    sent: bool = True
 
 
 def ledger_remote(store: Store) -> GitRemote | None:
@@ -116,11 +137,7 @@ def ledger_remote(store: Store) -> GitRemote | None:
     with wrapped(f"read {path}"):
         settings = parse_config(path.read_bytes())
     name = settings.get(("greenlight", "", "remote"), "")
-    if not name:
-        return None
-    seconds = settings.get(("greenlight", "", "remotetimeout"), "")
-    plain = seconds.isascii() and seconds.isdigit() and 0 < int(seconds[:6]) <= MAX_SECONDS
-    return GitRemote(store, require_remote(store, name), float(seconds) if plain else SECONDS)
+    return named_remote(store, name) if name else None
 
 
 def named_remote(store: Store, name: str) -> GitRemote:
@@ -130,11 +147,14 @@ def named_remote(store: Store, name: str) -> GitRemote:
         UsageError: REMOTE_UNKNOWN: there is none.
         StoreError: The configuration cannot be read.
     """
-    return GitRemote(store, require_remote(store, name), SECONDS)
+    settings = _require_remote(store, name)
+    seconds = settings.get(("greenlight", "", "remotetimeout"), "")
+    plain = seconds.isascii() and seconds.isdigit() and 0 < int(seconds[:6]) <= MAX_SECONDS
+    return GitRemote(store, name, float(seconds) if plain else SECONDS)
 
 
-def require_remote(store: Store, name: str) -> str:
-    """Return ``name`` where a remote of the repository is called so.
+def _require_remote(store: Store, name: str) -> Settings:
+    """Return the settings of a repository that has a remote called ``name``.
 
     Raises:
         UsageError: REMOTE_UNKNOWN.
@@ -150,7 +170,7 @@ def require_remote(store: Store, name: str) -> str:
             f"no remote is called {escape(name[:99])} here",
             hint="git remote add NAME URL",
         )
-    return name
+    return settings
 
 
 def configure(store: Store, name: str) -> None:
@@ -160,7 +180,7 @@ def configure(store: Store, name: str) -> None:
         UsageError: REMOTE_UNKNOWN.
         StoreError: TOOL_MISSING, IO_FAILED.
     """
-    require_remote(store, name)
+    _require_remote(store, name)
     done = _run(store, ("config", SETTING, name), SECONDS)
     if done.code != 0:
         raise StoreError(Code.IO_FAILED, f"git config failed: {done.said}")
@@ -226,10 +246,11 @@ class GitRemote:
             atomic: Whether the other side must move all or none.
 
         Raises:
-            StoreError: TOOL_MISSING.
+            StoreError: TOOL_MISSING, REMOTE_FORMAT.
         """
-        words = ["push", "--porcelain", "--no-verify", "--no-follow-tags"]
-        words += ["--recurse-submodules=no"]
+        # A mirror's setting forbids to name what is pushed.
+        words = ["-c", f"remote.{self.name}.mirror=false", "push"]
+        words += ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
         if atomic and len(refs) > 1:
             words.append("--atomic")
         specs = [f"{oid}:{name}" for name, oid in refs.items()]
@@ -241,7 +262,8 @@ class GitRemote:
         if "does not support --atomic" in done.err.decode("utf-8", "replace"):
             return self._one_by_one(refs)
         if not refused or done.timed_out:
-            return PushOutcome(Pushed.FAILED, done.said, done.timed_out)
+            self._require_format(done)
+            return PushOutcome(Pushed.FAILED, done.said, done.timed_out, done.sent)
         # Of several, those that only went down with another say nothing of why.
         own = [said for said in refused if "atomic" not in said] or refused
         if all(any(word in said for word in _RACE) for said in own):
@@ -265,14 +287,17 @@ class GitRemote:
                 hint=f"git config {SETTING}Timeout SECONDS lets it take longer",
             )
         if done.code != 0:
-            if b"mismatched algorithms" in done.err or b"object format" in done.err:
-                raise StoreError(
-                    Code.REMOTE_FORMAT,
-                    f"{self.name} has object ids of another format than this repository",
-                    hint="git init --object-format makes one of the same format",
-                )
+            self._require_format(done)
             raise StoreError(
                 Code.REMOTE_UNREACHABLE, f"{self.name} cannot {what}: {done.said or 'no word'}"
+            )
+
+    def _require_format(self, done: _Done) -> None:
+        if any(words in done.err for words in _FORMATS):
+            raise StoreError(
+                Code.REMOTE_FORMAT,
+                f"{self.name} has object ids of another format than this repository",
+                hint="git init --object-format makes one of the same format",
             )
 
 
@@ -285,6 +310,12 @@ class _Done:
     out: bytes
     err: bytes
     timed_out: bool
+
+    @property
+    def sent(self) -> bool:
+        """Whether it may have sent something."""
+        early = any(words in self.err for words in _NOT_SENT)
+        return self.timed_out or not early or any(words in self.err for words in _SENT)
 
     @property
     def said(self) -> str:
@@ -300,29 +331,48 @@ def _run(store: Store, words: Sequence[str], seconds: float) -> _Done:
         StoreError: TOOL_MISSING.
     """
     argv = ["env", *(word for name in _UNSET for word in ("-u", name))]
-    argv += ["GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0", "git"]
+    argv += ["GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0"]
+    argv += ["GIT_NO_REPLACE_OBJECTS=1", "git"]
     argv += [word for setting in _SETTINGS for word in ("-c", setting)]
-    argv += ["--git-dir", str(store.git_dir), *words]
+    git_dir = store.git_dir.absolute()
+    argv += ["--git-dir", str(git_dir), *words]
+    # As git itself: a URL that is a relative path begins at the work tree, or at a bare repository.
+    top = git_dir.parent if git_dir.name == ".git" else git_dir
     # Files and not pipes: whatever holds them open afterwards is not waited for.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own words, names that were checked
-                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+                argv,
+                cwd=top,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
             )
         except OSError as error:
             raise StoreError(Code.TOOL_MISSING, "git cannot be started") from error
-        timed_out = False
         try:
-            code = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            timed_out, code = True, -1
+            code = _wait(process, (out, err), seconds)
         finally:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if code == _NOT_FOUND:
             raise StoreError(Code.TOOL_MISSING, "git is not installed")
-        return _Done(code, _read(out), _read(err), timed_out)
+        return _Done(-1 if code is None else code, _read(out), _read(err), code is None)
+
+
+def _wait(
+    process: subprocess.Popen[bytes], files: Sequence[IO[bytes]], seconds: float
+) -> int | None:
+    """Return what a process ends with; None at the deadline, or where it writes without end."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(min(left, _LOOK_SECONDS))
+        if any(os.fstat(file.fileno()).st_size > MAX_OUTPUT for file in files):
+            break
+    return None
 
 
 _NOT_FOUND: Final = 127  # what env says of a program that is not there

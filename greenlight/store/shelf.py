@@ -199,6 +199,11 @@ def read_shelf(store: Store, ref: str, tip: str, *, stop: str | None = None) -> 
     return Shelf(tuple(entries), stopped=False, problems=())
 
 
+def is_shelf(ref: str) -> bool:
+    """Report whether a ref has the name of a shelf."""
+    return _REF.fullmatch(ref) is not None
+
+
 def shelf_links(store: Store, ref: str, tip: str) -> Iterator[Link | Finding]:
     """Yield the commits of a shelf, newest first; a finding where it ends at something else."""
     if not _REF.fullmatch(ref):

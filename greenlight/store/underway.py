@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from greenlight.errors import StoreError
 from greenlight.store.durable import (
     make_directories,
     sync_directory,

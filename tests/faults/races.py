@@ -325,4 +325,3 @@ def write_at_once(store: Store, *, processes: int, each: int) -> Written:
 def _size(store: Store) -> int:
     with open_store(store.git_dir, store.git_dir) as fresh:
         return read_ledger(fresh, DEFAULT_REF, pin=read_pin(fresh)).tip.size
-

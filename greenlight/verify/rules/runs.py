@@ -27,8 +27,7 @@ def run_opened(placing: Placing, body: RunOpened) -> None:
     try:
         placing.take()
     except VoidError:
-        if body.run not in state.runs:
-            state.lost_runs[body.run] = placing.said(body)
+        state.lost_runs[body.run, placing.actor] = placing.said(body)
         raise
     state.uses[body.grant] = state.uses.get(body.grant, 0) + 1
     state.runs[body.run] = RunState(body, placing.actor, placing.index, placing.time)
@@ -83,14 +82,11 @@ def clock_corrected(placing: Placing, body: ClockCorrected) -> None:
 
 def _require_run(placing: Placing, body: PacketSealed) -> None:
     run = placing.state.runs.get(body.run)
-    if run is None:
-        lost = placing.state.lost_runs.get(body.run)
-        if lost is None or (placing.actor, body.packet, body.mode) != (
-            lost.actor,
-            lost.body.packet,
-            lost.body.mode,
-        ):
-            raise VoidError(Code.RUN_NOT_OPENED, f"the run {body.run} was not opened")
+    lost = placing.state.lost_runs.get((body.run, placing.actor))
+    said = (placing.actor, body.packet, body.mode)
+    if lost is not None and (run is None or run.executor != placing.actor):
+        if said != (lost.actor, lost.body.packet, lost.body.mode):
+            raise VoidError(Code.RUN_NOT_OPENED, "packet or mode are not those of the run")
         # Opened where the ledger could not be reached, and others were faster: what was done
         # is evidence all the same.
         packet = PacketState(body, placing.actor, placing.index, placing.time)
@@ -98,6 +94,8 @@ def _require_run(placing: Placing, body: PacketSealed) -> None:
         raise VoidError(
             Code.PACKET_CONFLICT, f"its run lost a claim to another: record {lost.index} is void"
         )
+    if run is None:
+        raise VoidError(Code.RUN_NOT_OPENED, f"the run {body.run} was not opened")
     opened = run.opened
-    if (placing.actor, body.packet, body.mode) != (run.executor, opened.packet, opened.mode):
+    if said != (run.executor, opened.packet, opened.mode):
         raise VoidError(Code.RUN_NOT_OPENED, "executor, packet or mode are not those of the run")
