@@ -66,4 +66,7 @@ lock: ## requirements/*.txt from pyproject.toml; UPGRADE=--upgrade for newer ver
 	$(COMPILE) $(UPGRADE) --output-file requirements/build.txt --group build
 	$(COMPILE) $(UPGRADE) --output-file requirements/cwt.txt --group cwt
 
-.PHONY: help check lint made generate fix quick test vectors bench long lock
+faults: ## break off every act at every system call, races, power cuts: hours; prints a table
+	$(PYTHON) -m tests.faults
+
+.PHONY: faults help check lint made generate fix quick test vectors bench long lock
