@@ -520,3 +520,27 @@ def test_reason_is_one_line(reason):
     body = packet_purged(1).to_body() | {"reason": reason}
     with pytest.raises(MalformedError):
         PacketPurged.from_body(body)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_nobody_takes_a_lost_run_s_packet_away(first):
+    """Its opening lost a claim; another executor who takes the run's id changes nothing of that."""
+    root = TrustRoot.make(
+        KeyRoles.of(OWNER.public, Role.OWNER),
+        KeyRoles.of(EXECUTOR.public, Role.EXECUTOR),
+        KeyRoles.of(REVIEWER.public, Role.EXECUTOR),
+        version=1,
+    )
+    story = Story().add(root, OWNER).add(grant(), OWNER)
+    story.add(grant("g2", executor=REVIEWER.public.uri), OWNER)
+    story.add(run_opened(7), EXECUTOR)  # the use of the grant that the next one wants
+    both = [(run_opened(1, grant="g2"), REVIEWER), (run_opened(1), EXECUTOR)]
+    for body, signer in both if first else both[::-1]:
+        story.add(body, signer)
+    story.add(packet_sealed(1), EXECUTOR)
+    assert story.void is Code.PACKET_CONFLICT
+    assert [packet.executor for packet in story.state.conflicts] == [EXECUTOR.public.uri]
+    story.add(packet_sealed(1, mode="prod", packet_tree=f"sha256:{9:064x}"), EXECUTOR)
+    assert story.void is Code.RUN_NOT_OPENED  # not what it had opened
+    story.add(packet_sealed(1), REVIEWER)
+    assert story.void is None
