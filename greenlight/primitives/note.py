@@ -22,13 +22,13 @@ from typing import Final
 from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.primitives.ed25519 import SIGNATURE_BYTES, PublicKey, Signer
-from greenlight.primitives.limits import MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES
+from greenlight.primitives.limits import MAX_INT64, MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES
 
 ED25519: Final = 1
 COSIGNATURE: Final = 4
 _KEY_ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
-_LINE: Final = re.compile("\u2014 ([^ +\n]{1,200}) ([A-Za-z0-9+/]+={0,2})")
+_LINE: Final = re.compile("\u2014 ([^\\s+]{1,200}) ([A-Za-z0-9+/]+={0,2})")  # no space of Unicode's
 _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
@@ -142,17 +142,27 @@ def sign_text(text: str, name: str, signer: Signer) -> NoteSignature:
 
 
 def cosign_text(text: str, name: str, signer: Signer, seconds: int) -> NoteSignature:
-    """Sign a checkpoint as a witness does, at a time in seconds since 1970."""
+    """Sign a checkpoint as a witness does, at a time in seconds since 1970.
+
+    Raises:
+        MalformedError: There is no such time in a cosignature.
+    """
+    if not 0 < seconds <= MAX_INT64:
+        raise MalformedError(Code.MALFORMED, f"a cosignature at {seconds} seconds since 1970")
     key = NoteKey(name, COSIGNATURE, signer.public)
     signed = signer.sign(_cosigned(text, seconds))
     return NoteSignature(name, key.key_id, seconds.to_bytes(_TIME_BYTES, "big") + signed)
 
 
 def signed_at(signature: NoteSignature) -> int | None:
-    """Return the time of a cosignature; None for what is none."""
+    """Return the time of a cosignature; None for what is none.
+
+    A time is more than 0 and at most what fits int64 (C2SP tlog-cosignature).
+    """
     if len(signature.body) != _TIME_BYTES + SIGNATURE_BYTES:
         return None
-    return int.from_bytes(signature.body[:_TIME_BYTES], "big")
+    seconds = int.from_bytes(signature.body[:_TIME_BYTES], "big")
+    return seconds if 0 < seconds <= MAX_INT64 else None
 
 
 def is_by(signature: NoteSignature, key: NoteKey) -> bool:

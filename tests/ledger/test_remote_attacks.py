@@ -66,7 +66,7 @@ def test_a_push_elsewhere_admits_nothing(two, hub, git, tmp_path, backup):
     one, other = two
     assert tip(git, backup) == tip(git, hub)
     one.url(tmp_path / "nowhere.git")
-    one.put(run_opened(1), may_wait=True)
+    one.put(outside(1), may_wait=True)
     one.url(hub[0])
     done = remotes.push(one.store, OWNER, "backup", clock=one.clock)
     assert (done.admitted, done.waiting) == (0, 1)
@@ -101,7 +101,7 @@ def test_what_waits_and_has_no_authority_any_more_is_placed_once(two, hub, tmp_p
     one, other = two
     one.fetch()
     one.url(tmp_path / "nowhere.git")
-    one.put(run_opened(1), may_wait=True)
+    one.put(outside(1), may_wait=True)
     other.put(
         replace(
             trust_root(2),

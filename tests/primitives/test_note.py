@@ -91,7 +91,9 @@ BAD = {
     "a name with a plus": NOTE.encode().replace(b" w ", b" w+w "),
     "base64 that decodes alike": NOTE.encode().replace(b"=\n", b"\n"),
     "no signature in it": f"{TEXT}\n\u2014 w AAAAAA==\n".encode(),
-    "too many": (TEXT + "\n" + NOTE.signatures[0].line * 129).encode(),
+    "too many": (TEXT + "\n" + NOTE.signatures[0].line * 101).encode(),
+    "a name with a no-break space": NOTE.encode().replace(b" w ", " w\u00a0w ".encode()),
+    "a name with a line separator": NOTE.encode().replace(b" w ", " w\u2028w ".encode()),
     "too long": b"x" * 70_000,
 }
 
@@ -120,3 +122,16 @@ def test_the_time_is_signed():
         "w", witness.key_id, (1_700_000_001).to_bytes(8, "big") + witness.body[8:]
     )
     assert not verifies(later, WITNESSES, TEXT)
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 2**63, 2**64])
+def test_a_time_that_there_is_not(seconds):
+    """A clock before 1970 signs nothing; a time that no int64 holds is no cosignature's."""
+    with pytest.raises(MalformedError):
+        cosign_text(TEXT, "w", WITNESS, seconds)
+    if 0 <= seconds < 2**64:
+        signed = WITNESS.sign(f"cosignature/v1\ntime {seconds}\n{TEXT}".encode())
+        line = NoteSignature("w", WITNESSES.key_id, seconds.to_bytes(8, "big") + signed)
+        assert signed_at(line) is None
+        assert not verifies(line, WITNESSES, TEXT)
+    assert signed_at(cosign_text(TEXT, "w", WITNESS, 2**63 - 1)) == 2**63 - 1
