@@ -319,6 +319,16 @@ def prove_inclusion(store: Store, name: str, size: int | None = None) -> Proven:
         raise UsageError(
             Code.RECORD_UNKNOWN, f"record {index} is not in a tree of {upto} of {ledger.tip.size}"
         )
+    return prove_record(store, ledger, index, upto)
+
+
+def prove_record(store: Store, ledger: Ledger, index: int, upto: int) -> Proven:
+    """Prove that a record stands in a ledger that was read, unbroken, at a size that holds it.
+
+    Raises:
+        RefusedError: INCLUSION_NOT_PROVEN: what is kept here of the tree is not the ledger's.
+        StoreError: The record cannot be read.
+    """
     (raw,) = read_records(store, ledger, index, index + 1)
     proof = inclusion_proof(index, upto, ledger.hashes.subtree)
     root = ledger.head.root if upto == ledger.tip.size else root_at(upto, ledger.hashes.subtree)

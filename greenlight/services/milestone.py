@@ -3,8 +3,8 @@
 The proof pack is a packet of its own, sealed like any evidence: the release notes, the
 artifacts that are archived with it, and for each packet of the milestone what was verified
 just now: identity, status, countersignatures, operations, open blockers, and the ledger
-records about it with their inclusion proofs.  The tag names the proof pack by its tree, so
-whoever trusts the tag's key can check all of it.
+records about it, each proven to be in the ledger that the summary names.  The tag names the
+proof pack by its tree, so whoever trusts the tag's key can check all of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from greenlight.errors import (
     UsageError,
 )
 from greenlight.ledger.append import AUTHOR
-from greenlight.ledger.read import Ledger, read_records
+from greenlight.ledger.read import Ledger
 from greenlight.model.state import LedgerState, PacketState
 from greenlight.primitives import cjson
 from greenlight.primitives.digest import Digest
@@ -38,6 +38,7 @@ from greenlight.primitives.limits import MIB
 from greenlight.primitives.text import escape, find_control
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.blockers import blockers_of
+from greenlight.services.ledgers import prove_record
 from greenlight.services.packets import find_commit, ledger_of, read_commit
 from greenlight.services.receipts import read_bounded
 from greenlight.services.seal_dir import Outside, seal_dir
@@ -261,7 +262,8 @@ def _row(store: Store, state: LedgerState, packet: PacketState) -> dict[str, obj
 
 
 def _lay_out(root: Path, notes: str, summary: dict[str, object], artifacts: Iterable[Path]) -> None:
-    (root / "proof-pack" / "records").mkdir(parents=True)
+    for name in ("records", "proofs"):
+        (root / "proof-pack" / name).mkdir(parents=True)
     (root / NOTES).write_text(notes if notes.endswith("\n") else f"{notes}\n", encoding="utf-8")
     (root / SUMMARY).write_bytes(cjson.encode(summary))
     for path in artifacts:
@@ -293,8 +295,10 @@ def _write_records(
             if name == packet.sealed.packet
         }
     for index in sorted(wanted):
-        (raw,) = read_records(store, ledger, index, index + 1)
-        (root / "proof-pack" / "records" / f"{index}.cbor").write_bytes(raw)
+        proven = prove_record(store, ledger, index, ledger.tip.size)
+        (root / "proof-pack" / "records" / f"{index}.cbor").write_bytes(proven.record)
+        said = cjson.encode(proven.to_dict())
+        (root / "proof-pack" / "proofs" / f"{index}.json").write_bytes(said)
 
 
 def _message(

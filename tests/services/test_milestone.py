@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, RefusedError, UsageError
+from greenlight.primitives.merkle import leaf_hash
+from greenlight.primitives.merkleproof import is_included
 from greenlight.primitives.openssh import format_public
 from greenlight.services.milestone import SUMMARY, Wanted, make_milestone
 from greenlight.services.packets import locate
@@ -79,8 +82,17 @@ def test_a_milestone(made):
     assert row["packet_tree"] == ran.result.sealed.packet_tree
     assert (row["integrity"], row["status"]) == ("INTACT", ran.status)
     assert located.files["artifacts/archived/plan.json"] == b"{}\n"
-    records = [name for name in located.files if name.startswith("artifacts/proof-pack/records/")]
+    pack = "artifacts/proof-pack"
+    records = [name for name in located.files if name.startswith(f"{pack}/records/")]
     assert len(records) == 3  # the trust root, the run that was opened, its packet
+    ledger = summary["ledger"]
+    for name in records:
+        index = int(name.rpartition("/")[2].removesuffix(".cbor"))
+        said = json.loads(located.files[f"{pack}/proofs/{index}.json"])
+        proof = [bytes.fromhex(each) for each in said["proof"]]
+        leaf, root = leaf_hash(located.files[name]), base64.b64decode(ledger["root"])
+        assert is_included(leaf, index, ledger["size"], proof, root), name
+        assert (said["leaf"], said["root"]) == (leaf.hex(), root.hex())
 
 
 def test_a_tag_is_made_once(made):
