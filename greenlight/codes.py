@@ -301,6 +301,10 @@ class Code(Enum):
     CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
     SCHEMA_UNKNOWN = (_F, "there is no schema of that name")
 
+    # Platform policy (docs/PLATFORM_POLICY.md)
+    PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
+    PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")
+
     # Formats in general
     MALFORMED = (_F, "bytes do not parse as the format they claim to be")
     CBOR_MALFORMED = (_F, "bytes are not deterministic CBOR of the allowed types")
