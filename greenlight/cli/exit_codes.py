@@ -48,7 +48,8 @@ _MEANINGS: Final = {
     "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean; "
     "of `ledger verify`: fewer entries than were asked for (004)",
     Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); of "
-    "`platform check`: the policy does not allow this host (000); kept for the audit's warnings too",
+    "`platform check`: the policy does not allow this host (000); and kept for the "
+    "audit's warnings",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",

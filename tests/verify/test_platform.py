@@ -31,7 +31,18 @@ def test_allowed(release):
 
 @pytest.mark.parametrize(
     "release",
-    ["5.15.0-119-generic", "6.0.19", "6", "", "six.one", "-6.1", "6.1x\n6.9", "06.", "6.", "٦.١"],
+    [
+        "5.15.0-119-generic",
+        "6.0.19",
+        "6",
+        "",
+        "six.one",
+        "-6.1",
+        "6.1x\n6.9",
+        "06.",
+        "6.",
+        "\u0666.\u0661",
+    ],
 )
 def test_older_or_unreadable(release):
     """What cannot be read as a number is not allowed."""
