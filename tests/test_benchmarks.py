@@ -29,7 +29,6 @@ from greenlight.primitives.merkleproof import is_included
 from greenlight.store.repository import open_store
 from tests.tools import need
 
-
 ROOT = Path(__file__).parents[1]
 
 
@@ -105,7 +104,7 @@ def test_the_memory_is_that_of_our_side(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from benchmarks.paired import *;"
         "side = lambda code: Side('', lambda at: Command([sys.executable, '-c', code], at, {}));"
-        "pair = Pair('seal', side('x = bytes(60 << 20)'), side('pass'), '');"
+        "pair = Pair('seal', side('x = b\"1\" * (60 << 20)'), side('pass'), '');"
         "print(measure(pair, Path(sys.argv[1]), runs=1).peak_kib)"
     )
     command = [sys.executable, "-c", code, tmp_path]
