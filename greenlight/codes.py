@@ -301,6 +301,12 @@ class Code(Enum):
     CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
     SCHEMA_UNKNOWN = (_F, "there is no schema of that name")
 
+    # Settings of a repository, docs/spec/settings.md
+    SETTINGS_MALFORMED = (_F, "a settings file is not what docs/spec/settings.md says")
+    SETTINGS_TWICE = (_F, "greenlight.toml and pyproject.toml both have settings")
+    BASE_UNKNOWN = (_F, "there is no such commit to judge a change by")
+    GATE_TWICE = (_F, "two gates, or two promotion targets, have one name")
+
     # Platform policy (docs/PLATFORM_POLICY.md)
     PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
     PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")

@@ -6,6 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from enum import Enum
 from typing import Any
 
@@ -34,7 +35,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for e
         return st.sampled_from([word.value for word in hint])
     if dataclasses.is_dataclass(hint):
         return objects_of(hint)
-    return {bool: st.booleans(), str: st.text(_CHARACTERS), int: st.integers()}[hint]
+    plain = {bool: st.booleans(), str: st.text(_CHARACTERS), int: st.integers()}
+    return plain[int if hint is Decimal else hint]
 
 
 def objects_of(cls: type) -> st.SearchStrategy[dict[str, Any]]:

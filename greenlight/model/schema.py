@@ -18,6 +18,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
@@ -33,14 +34,18 @@ from greenlight.model.codec import (
 from greenlight.model.documents import DOCUMENTS
 from greenlight.model.fields import Range, Text
 from greenlight.model.lane import Lane
+from greenlight.model.settings import Settings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLASS_KEYWORD: Final = "x-greenlight-class"  # recorded, outcome or derived (ADR 0013)
 
-# Every schema by name: the kinds of document, and the lane file.
-SCHEMAS: Final[Mapping[str, type]] = {"lane": Lane} | {kind_of(cls): cls for cls in DOCUMENTS}
+# Every schema by name: the kinds of document, and the files that people write.
+SCHEMAS: Final[Mapping[str, type]] = {"lane": Lane, "settings": Settings} | {
+    kind_of(cls): cls for cls in DOCUMENTS
+}
+_FILES: Final = {cls: name for name, cls in SCHEMAS.items() if cls not in DOCUMENTS}
 
-_JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean"}
+_JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean", Decimal: "number"}
 
 
 def schema_of(cls: type) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def schema_id(cls: type) -> str:
 
 def schema_name(cls: type) -> str:
     """Return the name under which ``SCHEMAS`` keeps the schema of ``cls``."""
-    return "lane" if cls is Lane else kind_of(cls)
+    return _FILES.get(cls) or kind_of(cls)
 
 
 def title_of(cls: type) -> str:
