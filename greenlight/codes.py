@@ -307,6 +307,10 @@ class Code(Enum):
     BASE_UNKNOWN = (_F, "there is no such commit to judge a change by")
     GATE_TWICE = (_F, "two gates, or two promotion targets, have one name")
 
+    # Gates, docs/spec/gates.md
+    GATE_NOT_GRADUATED = (_R, "a gate has not had its seven green days")
+    GATE_GRADUATED_BEFORE = (_R, "a gate blocks already")
+
     # Platform policy (docs/PLATFORM_POLICY.md)
     PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
     PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")
