@@ -157,6 +157,11 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             ),
         ),
         "doctor": (),
+        "hook install": (
+            _flag("--server", "pre-receive of the repository that others push to"),
+            _option("--trust", "DIGEST", "with --server: pin this trust root first"),
+        ),
+        "hook pre-receive": (),
         "gate list": (_BASE,),
         "gate run": (
             _word("names", "NAME...", "gates (default: all)", optional=True, repeat=True),

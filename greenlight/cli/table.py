@@ -55,6 +55,8 @@ COMMANDS: Final = {
     "grant issue": Command("grant", "issue", "let a key run lanes"),
     "grant show": Command("grant", "show", "list the grants"),
     "grant revoke": Command("grant", "revoke", "take a grant back"),
+    "hook install": Command("hook", "install", "write the Git hooks of a server, or of a clone"),
+    "hook pre-receive": Command("hook", "pre_receive", "check what is pushed; Git calls it"),
     "receipt issue": Command("receipt", "issue", "permit one operation, once, within a day"),
     "receipt check": Command("receipt", "check", "say whether an operation may be done"),
     "receipt spend": Command("receipt", "spend", "spend a receipt, then do its operation"),
