@@ -26,7 +26,7 @@ COMMANDS: Final = {
     "init": Command("init", "run", "make a store in this repository, or a bare one with --store"),
     "keys new": Command("keys", "new", "make an OpenSSH Ed25519 key"),
     "keys show": Command("keys", "show", "show the public half of the signing key"),
-    "doctor": Command("doctor", "run", "say what this host can enforce and observe"),
+    "doctor": Command("doctor", "run", "say what this host can enforce, or what a remote does"),
     "gate list": Command("gate", "list_", "list the gates, and what their settings mean"),
     "gate run": Command("gate", "run", "run gates side by side, and judge what they left"),
     "gate graduate": Command("gate", "graduate", "let a gate block that was green for seven days"),

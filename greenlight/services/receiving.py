@@ -21,11 +21,11 @@ from greenlight.model.finding import Finding
 from greenlight.model.state import LedgerState, Void
 from greenlight.primitives.text import escape
 from greenlight.store.gitobjects import parse_commit
+from greenlight.store.gitremote import PROBE
 from greenlight.store.repository import Store
 from greenlight.store.shelf import PREFIX, is_shelf, shelf_links
 
 OURS: Final = "refs/greenlight/"
-PROBE: Final = f"{OURS}probe/"  # of ``greenlight doctor REMOTE``
 MAX_UPDATES: Final = 10_000  # refs in one push
 
 _PROBE_STEPS: Final = 16  # commits that a probe goes forward at once
