@@ -53,7 +53,7 @@ def _remote(arguments: Values) -> Answer:
     if found.single_use.held is not Held.HELD:
         note = (
             "on a server of one's own: greenlight hook install --server; on a forge: a protected"
-            " branch as the ledger's ref (greenlight init --ledger-ref refs/heads/…), since git itself and"
+            " branch as the ledger's ref (greenlight init --ledger-ref refs/heads/…), since git and"
             " most forges refuse to rewind branches alone"
         )
     return Answer(data, tuple(lines), note=note)
