@@ -31,6 +31,7 @@ from greenlight.model.codec import (
     optional,
     to_plain,
 )
+from greenlight.model.consumers import Registry
 from greenlight.model.documents import DOCUMENTS
 from greenlight.model.fields import Range, Text
 from greenlight.model.lane import Lane
@@ -40,9 +41,11 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLASS_KEYWORD: Final = "x-greenlight-class"  # recorded, outcome or derived (ADR 0013)
 
 # Every schema by name: the kinds of document, and the files that people write.
-SCHEMAS: Final[Mapping[str, type]] = {"lane": Lane, "settings": Settings} | {
-    kind_of(cls): cls for cls in DOCUMENTS
-}
+SCHEMAS: Final[Mapping[str, type]] = {
+    "consumers": Registry,
+    "lane": Lane,
+    "settings": Settings,
+} | {kind_of(cls): cls for cls in DOCUMENTS}
 _FILES: Final = {cls: name for name, cls in SCHEMAS.items() if cls not in DOCUMENTS}
 
 _JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean", Decimal: "number"}
