@@ -21,6 +21,7 @@ from dataclasses import MISSING, is_dataclass
 from enum import Enum
 from typing import Any, Final
 
+from greenlight.model.baseline import Baseline
 from greenlight.model.codec import (
     FORMAT_VERSION,
     MAX_ROWS,
@@ -31,14 +32,18 @@ from greenlight.model.codec import (
     to_plain,
 )
 from greenlight.model.documents import DOCUMENTS
-from greenlight.model.fields import Range, Text
+from greenlight.model.fields import Measure, Range, Text
 from greenlight.model.lane import Lane
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLASS_KEYWORD: Final = "x-greenlight-class"  # recorded, outcome or derived (ADR 0013)
 
-# Every schema by name: the kinds of document, and the lane file.
-SCHEMAS: Final[Mapping[str, type]] = {"lane": Lane} | {kind_of(cls): cls for cls in DOCUMENTS}
+# What is no packet's document, and says its kind and format as one does.
+FILES: Final = (Baseline,)
+# Every schema by name: the kinds of document, the lane file, and other files.
+SCHEMAS: Final[Mapping[str, type]] = {"lane": Lane} | {
+    kind_of(cls): cls for cls in (*DOCUMENTS, *FILES)
+}
 
 _JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean"}
 
@@ -51,7 +56,7 @@ def schema_of(cls: type) -> dict[str, Any]:
     """
     defs: dict[str, Any] = {}
     body = _object(cls, defs)
-    if cls in DOCUMENTS:
+    if cls is not Lane:
         kind = {"const": kind_of(cls), "description": "What this document is."}
         version = {"const": FORMAT_VERSION, "description": "Version of the packet format."}
         body["properties"] |= {"format": version, "kind": kind}
@@ -134,9 +139,11 @@ def _value(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
     return {"type": _JSON_TYPES[hint]}
 
 
-def _bounded(bound: Text | Range) -> dict[str, Any]:
+def _bounded(bound: Text | Range | Measure) -> dict[str, Any]:
     if isinstance(bound, Text):
         return {"type": "string", "pattern": anchored(bound.pattern)}
+    if isinstance(bound, Measure):
+        return {"type": "number", "minimum": 0, "maximum": bound.high}
     return {"type": "integer", "minimum": bound.low, "maximum": bound.high}
 
 

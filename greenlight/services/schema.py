@@ -22,6 +22,7 @@ from greenlight.primitives import cjson, yaml12
 from greenlight.primitives.limits import MAX_DOCUMENT_BYTES
 
 LANE = "lane"
+MEASURED = frozenset({"metrics-baseline"})  # those with numbers that have a point
 
 
 def schema_names() -> tuple[str, ...]:
@@ -48,7 +49,10 @@ def check_against_schema(name: str, data: bytes) -> list[Finding]:
     """
     schema: Any = cjson.decode(shipped.schema(name), max_bytes=MAX_DOCUMENT_BYTES)
     try:
-        value: Any = yaml12.load(data).value if name == LANE else cjson.decode(data)
+        if name == LANE:
+            value: Any = yaml12.load(data).value
+        else:
+            value = cjson.decode(data, decimals=name in MEASURED)
     except MalformedError as error:
         code = error.code if name == LANE else Code.DOCUMENT_MALFORMED
         return [Finding(code, name, "a document in its one spelling", str(error))]
