@@ -321,6 +321,16 @@ class Code(Enum):
     BENCHMARK_GARBAGE = (_F, "a benchmark printed what is no list of samples")
     GPG_FAILED = (_F, "gpg did not do what it was asked")
 
+    # Settings of a repository, docs/spec/settings.md
+    SETTINGS_MALFORMED = (_F, "a settings file is not what docs/spec/settings.md says")
+    SETTINGS_TWICE = (_F, "greenlight.toml and pyproject.toml both have settings")
+    BASE_UNKNOWN = (_F, "there is no such commit to judge a change by")
+    GATE_TWICE = (_F, "two gates, or two promotion targets, have one name")
+
+    # Platform policy (docs/PLATFORM_POLICY.md)
+    PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
+    PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")
+
     # Formats in general
     MALFORMED = (_F, "bytes do not parse as the format they claim to be")
     CBOR_MALFORMED = (_F, "bytes are not deterministic CBOR of the allowed types")

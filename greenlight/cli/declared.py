@@ -151,6 +151,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             ),
         ),
         "doctor": (),
+        "platform check": (),
         "confine": (
             _word("argv", "CMD...", "the command, behind --", repeat=True),
             _option(

@@ -28,6 +28,7 @@ class Exit(IntEnum):
     OK = 0
     REJECTED = 1
     CHAIN_BROKEN = 2
+    PLATFORM = 2  # the same number, by another source
     USAGE = 64
     MALFORMED = 65
     UNAVAILABLE = 69
@@ -46,8 +47,9 @@ _MEANINGS: Final = {
     Exit.REJECTED: "evidence was read and does not hold, or nobody trusted vouches for it: "
     "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean; "
     "of `ledger verify`: fewer entries than were asked for (004)",
-    Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); kept for the "
-    "audit's warnings and `platform check` (000) too, which do not exist yet",
+    Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); of "
+    "`platform check`: the policy does not allow this host (000); and kept for the "
+    "audit's warnings",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "keys new": Command("keys", "new", "make an OpenSSH Ed25519 key"),
     "keys show": Command("keys", "show", "show the public half of the signing key"),
     "doctor": Command("doctor", "run", "say what this host can enforce and observe"),
+    "platform check": Command("platform", "check", "say whether production may run on this host"),
     "confine": Command("confine", "run", "run a command in a box, and say what it did and tried"),
     "run": Command("run", "run", "run a lane and seal what happened"),
     "seal": Command("seal", "run", "seal evidence that was made elsewhere"),

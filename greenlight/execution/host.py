@@ -13,12 +13,16 @@ import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from greenlight import __version__
 from greenlight.execution.steps import DEFAULT_ENVIRONMENT
+from greenlight.model.platform import Platform
 
 _GIT_SECONDS: Final = 10  # it takes 2 ms; a broken one must not stop a run
+_OS_RELEASE: Final = (Path("/etc/os-release"), Path("/usr/lib/os-release"))
+_MAX_OS_RELEASE_BYTES: Final = 64 * 1024
 _GIT_VERSION: Final = re.compile(rb"git version ([0-9][0-9A-Za-z.-]{0,63})")
 
 
@@ -60,6 +64,27 @@ def facts() -> HostFacts:
         greenlight_version=__version__,
         sqlite_version=sqlite3.sqlite_version,
     )
+
+
+def platform_of_host() -> Platform:
+    """Return what a platform policy asks about this host."""
+    uname = os.uname()
+    return Platform(uname.sysname, uname.release, uname.machine, _distribution())
+
+
+def _distribution() -> str:
+    """Return PRETTY_NAME of os-release(5): for people, who know their kernel by it."""
+    for path in _OS_RELEASE:
+        try:
+            with path.open("rb") as file:
+                text = file.read(_MAX_OS_RELEASE_BYTES).decode("utf-8", "replace")
+        except OSError:
+            continue
+        for line in text.splitlines():
+            name, _, value = line.partition("=")
+            if name == "PRETTY_NAME":
+                return value.strip().strip("\"'")
+    return ""
 
 
 def _git_version() -> str:

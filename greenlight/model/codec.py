@@ -1,7 +1,7 @@
 """Read and write the frozen types of the model: one strict reader for all of them.
 
 The annotations of a type are its whole grammar: texts and integers with bounds
-(``model.fields``), booleans, enumerations, tuples, nested types and ``X | None``.
+(``model.fields``), booleans, decimal numbers, enumerations, tuples, nested types and ``X | None``.
 Unknown fields, missing fields and wrong types are refused, and all problems are
 reported, each with a JSON pointer, not only the first (ADR 0002).
 
@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -253,6 +254,8 @@ def _read(hint: Any, data: object, pointer: str, problems: list[Problem]) -> Any
         return _read_enum(hint, data, pointer, problems)
     if isinstance(hint, type) and is_dataclass(hint):
         return _read_object(hint, data, pointer, problems)
+    if hint is Decimal and type(data) is int:
+        data = Decimal(data)
     if type(data) is not hint:  # exactly: True is an int to isinstance
         problems.append(Problem(pointer, _NAMES.get(hint, str(hint)), describe(data)))
     return data
@@ -342,7 +345,7 @@ def escape_pointer(name: str) -> str:
 
 
 _ABSENT: Final = object()
-_NAMES = {str: "a text", int: "an integer", bool: "true or false"}
+_NAMES = {str: "a text", int: "an integer", bool: "true or false", Decimal: "a number"}
 _MAX_SHOWN = 80  # characters of a found value in a message
 
 
@@ -356,8 +359,9 @@ def describe(data: object) -> str:
         return "an object"
     if isinstance(data, list):
         return f"an array of {len(data)}"
-    text = repr(data) if isinstance(data, str) else str(data)
-    text = text.lower() if isinstance(data, bool) else text
+    if isinstance(data, bool | Decimal):
+        return str(data).lower()
+    text = repr(data)
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 

@@ -18,6 +18,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
@@ -34,18 +35,23 @@ from greenlight.model.codec import (
 from greenlight.model.documents import DOCUMENTS
 from greenlight.model.fields import Measure, Range, Text
 from greenlight.model.lane import Lane
+from greenlight.model.settings import Settings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLASS_KEYWORD: Final = "x-greenlight-class"  # recorded, outcome or derived (ADR 0013)
 
-# What is no packet's document, and says its kind and format as one does.
-FILES: Final = (Baseline,)
-# Every schema by name: the kinds of document, the lane file, and other files.
-SCHEMAS: Final[Mapping[str, type]] = {"lane": Lane} | {
-    kind_of(cls): cls for cls in (*DOCUMENTS, *FILES)
+# Files that people write.
+WRITTEN: Final[Mapping[str, type]] = {"lane": Lane, "settings": Settings}
+# Files that greenlight writes and no packet needs to hold; each says its kind and format.
+KEPT: Final[tuple[type, ...]] = (Baseline,)
+# Every schema by name.
+SCHEMAS: Final[Mapping[str, type]] = {
+    **WRITTEN,
+    **{kind_of(cls): cls for cls in (*DOCUMENTS, *KEPT)},
 }
+_NAMES: Final = {cls: name for name, cls in WRITTEN.items()}
 
-_JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean"}
+_JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean", Decimal: "number"}
 
 
 def schema_of(cls: type) -> dict[str, Any]:
@@ -56,7 +62,7 @@ def schema_of(cls: type) -> dict[str, Any]:
     """
     defs: dict[str, Any] = {}
     body = _object(cls, defs)
-    if cls is not Lane:
+    if cls not in _NAMES:
         kind = {"const": kind_of(cls), "description": "What this document is."}
         version = {"const": FORMAT_VERSION, "description": "Version of the packet format."}
         body["properties"] |= {"format": version, "kind": kind}
@@ -73,7 +79,7 @@ def schema_id(cls: type) -> str:
 
 def schema_name(cls: type) -> str:
     """Return the name under which ``SCHEMAS`` keeps the schema of ``cls``."""
-    return "lane" if cls is Lane else kind_of(cls)
+    return _NAMES.get(cls) or kind_of(cls)
 
 
 def title_of(cls: type) -> str:

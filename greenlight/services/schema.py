@@ -6,8 +6,8 @@ types (``model.codec``), which accept and refuse the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -18,11 +18,21 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError
 from greenlight.model.codec import describe, escape_pointer
 from greenlight.model.finding import Finding
+from greenlight.model.settings_file import read_toml
 from greenlight.primitives import cjson, yaml12
 from greenlight.primitives.limits import MAX_DOCUMENT_BYTES
 
-LANE = "lane"
-MEASURED = frozenset({"metrics-baseline"})  # those with numbers that have a point
+
+def _yaml(data: bytes) -> object:
+    return yaml12.load(data).value
+
+
+# Files that people write: how each is read, and the code of what is wrong in it.
+_WRITTEN: Final[dict[str, tuple[Callable[[bytes], object], Code]]] = {
+    "lane": (_yaml, Code.LANE_MALFORMED),
+    "settings": (read_toml, Code.SETTINGS_MALFORMED),
+}
+_MEASURED: Final = frozenset({"metrics-baseline"})  # those with numbers that have a point
 
 
 def schema_names() -> tuple[str, ...]:
@@ -42,19 +52,19 @@ def schema_text(name: str) -> str:
 def check_against_schema(name: str, data: bytes) -> list[Finding]:
     """Say everything in which ``data`` is not what the schema ``name`` asks for.
 
-    A lane file is read as YAML, everything else as JSON in its one spelling.
+    A lane file is read as YAML, settings as TOML, everything else as JSON in its one spelling.
 
     Raises:
         UsageError: SCHEMA_UNKNOWN, for a name that is not among ``schema_names()``.
     """
     schema: Any = cjson.decode(shipped.schema(name), max_bytes=MAX_DOCUMENT_BYTES)
     try:
-        if name == LANE:
-            value: Any = yaml12.load(data).value
+        if name in _WRITTEN:
+            value: Any = _WRITTEN[name][0](data)
         else:
-            value = cjson.decode(data, decimals=name in MEASURED)
+            value = cjson.decode(data, decimals=name in _MEASURED)
     except MalformedError as error:
-        code = error.code if name == LANE else Code.DOCUMENT_MALFORMED
+        code = error.code if name in _WRITTEN else Code.DOCUMENT_MALFORMED
         return [Finding(code, name, "a document in its one spelling", str(error))]
     # An empty registry: jsonschema would otherwise fetch a foreign $ref over the network.
     validator = Draft202012Validator(schema, registry=Registry())
@@ -82,8 +92,8 @@ def _read(name: str, error: ValidationError) -> Iterator[Finding]:
 
 
 def _finding(name: str, pointer: str, expected: str, found: str) -> Finding:
-    if name == LANE:
-        code = Code.LANE_MALFORMED
+    if name in _WRITTEN:
+        code = _WRITTEN[name][1]
     else:
         code = Code.UNSUPPORTED_VERSION if pointer == "/format" else Code.DOCUMENT_SCHEMA
     return Finding(code, f"{name}#{pointer}", expected, found)

@@ -536,9 +536,10 @@ def test_a_remote_that_hangs_while_it_is_pushed_to(two, hub, git, tmp_path, monk
     assert len(one.ledger.state.voids) == 0
 
 
-def test_a_connection_that_is_cut(two, hub, tmp_path, monkeypatch):
+def test_a_connection_that_is_cut(two, hub, git, tmp_path, monkeypatch):
     """After the push was taken: it is looked for, found, and acknowledged."""
     one, _ = two
+    git("config", "greenlight.remoteTimeout", "6", cwd=one.git_dir)
     one.put(run_opened(1))
     ssh(
         monkeypatch,
