@@ -1,7 +1,6 @@
-"""The files that are shipped beside the code: schemas, the RERUN.sh of each format version, and
-the hostile corpus.
+"""The files that are shipped beside the code: schemas, a RERUN.sh a format version, the corpus.
 
-In a wheel both lie inside the package.  In a checkout the schemas lie at the top,
+In a wheel all lie inside the package.  In a checkout the schemas lie at the top,
 where people look for them, so that is the second place (docs/adr/0012-packaging.md).
 """
 

@@ -157,7 +157,8 @@ def _interrupt(*_: object) -> None:
 
 def main() -> int:
     """Say what the floor is, and serve."""
-    subprocess._USE_VFORK = False  # type: ignore[attr-defined]  # noqa: SLF001 - documented: vfork would lend a command all our memory
+    # Documented: after a vfork a command would be lent all our memory, and shown with it.
+    setattr(subprocess, "_USE_VFORK", False)  # noqa: B010 - mypy takes it for a constant
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":

@@ -15,7 +15,7 @@ _NAMES: Final = ("model name", "Model", "cpu model", "uarch")  # x86, ARM boards
 
 
 def processor_facts() -> dict[str, str]:
-    """Return name and number of the processors, and the memory; empty text for what is not known."""
+    """Return name and number of the processors, and the memory."""
     return {
         "cpu": _name(),
         "cpus": str(_usable()),
@@ -29,13 +29,13 @@ def _name() -> str:
             text = file.read(_MAX_BYTES).decode("utf-8", "replace")
     except OSError:
         text = ""
-    found = dict(
-        (part.strip() for part in line.split(":", 1))
-        for line in reversed(text.splitlines())
-        if ":" in line
-    )
-    name = next((found[word] for word in _NAMES if found.get(word)), platform.processor())
-    return "".join(char for char in name if char.isprintable())[:_MAX_NAME]
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if colon:
+            found.setdefault(name.strip(), value.strip())
+    shown = next((found[word] for word in _NAMES if found.get(word)), platform.processor())
+    return "".join(char for char in shown if char.isprintable())[:_MAX_NAME]
 
 
 def _usable() -> int:

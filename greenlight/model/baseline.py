@@ -1,4 +1,4 @@
-"""``metrics-baseline.json``: what a benchmark took when somebody vouched for it (docs/spec/baseline.md).
+"""``metrics-baseline.json``: what a benchmark took when somebody vouched for it.
 
 It is no document of a packet: it lies in the repository, signed beside itself, and is read again
 by every audit.  Its numbers are plain JSON numbers (``primitives.decimals``), under the names of

@@ -281,7 +281,7 @@ def _read_bounded(
         if type(data) in (int, base) and 0 <= data <= bound.high:
             return base(data)
         problems.append(Problem(pointer, f"a number from 0 to {bound.high}", describe(data)))
-    elif type(data) is not base or not bound.low <= data <= bound.high:  # type: ignore[operator]  # an int by the test before
+    elif type(data) is not base or not bound.low <= data <= bound.high:
         problems.append(
             Problem(pointer, f"an integer from {bound.low} to {bound.high}", describe(data))
         )

@@ -54,9 +54,7 @@ def encode(value: object, *, decimals: bool = False) -> bytes:
     return _utf8(text)
 
 
-def decode(
-    data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, decimals: bool = False
-) -> Json:
+def decode(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, decimals: bool = False) -> Json:
     """Return the value that ``data`` spells.
 
     Args:
@@ -123,6 +121,10 @@ def _utf8(text: str) -> bytes:
         ) from error
 
 
+def _is_decimal(value: object) -> bool:
+    return isinstance(value, _decimals().Decimal)
+
+
 def _parse(
     text: str,
     object_pairs_hook: Callable[[list[tuple[str, Json]]], dict[str, Json]] | None = None,
@@ -160,15 +162,13 @@ def _refuse_number(digits: str) -> NoReturn:
 
 def _check_value(value: object, pointer: str, depth: int, *, decimals: bool = False) -> None:
     """Refuse what JSON can spell, or Python would turn into something it can spell."""
-    if isinstance(value, str | bool) or value is None:
+    if isinstance(value, str | bool) or value is None or (decimals and _is_decimal(value)):
         return
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
             raise _malformed(
                 "an integer within plus or minus 2^53 - 1", f"a larger one at {pointer or '/'}"
             )
-        return
-    if decimals and isinstance(value, _decimals().Decimal):
         return
     if depth == MAX_JSON_DEPTH:
         raise _malformed(f"at most {MAX_JSON_DEPTH} levels", f"more at {pointer[:160]}")

@@ -71,4 +71,3 @@ def measured(value: Fraction | int) -> Decimal:
         rounded = max(rounded, SMALLEST)
     plain(rounded)
     return rounded.normalize(_EXACT) if rounded else Decimal(0)
-

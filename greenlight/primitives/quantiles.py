@@ -43,15 +43,16 @@ class Samples:
         if not self.count or not 1 <= percent <= 100:  # noqa: PLR2004 - a percent
             raise ValueError("no sample, or no percentile")
         place = -(-percent * self.count // 100)
-        seen = 0
-        for sample in sorted(self._counts):
-            seen += self._counts[sample]
-            if seen >= place:
+        at = 0
+        for sample in sorted(self._counts):  # the last of them reaches every place
+            at = sample
+            place -= self._counts[sample]
+            if place <= 0:
                 break
-        return sample
+        return at
 
 
 def significant(sample: int) -> int:
     """Return a number with its first four digits, rounded half up; the others are zeros."""
-    unit = 10 ** max(0, len(str(sample)) - DIGITS)
+    unit = int("1" + "0" * max(0, len(str(sample)) - DIGITS))
     return (sample + unit // 2) // unit * unit

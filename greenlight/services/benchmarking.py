@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -243,9 +244,10 @@ class _Tally:
         Raises:
             RejectedError: BENCHMARK_FAILED: nothing ended by itself.
         """
-        if self.samples.count <= self.timeouts and self.plan.subject is Subject.RUNS:
+        if self.samples.count <= self.timeouts:
             raise RejectedError(
-                Code.BENCHMARK_FAILED, f"none of {self.runs} runs of the benchmark ended by itself"
+                Code.BENCHMARK_FAILED,
+                f"nothing in {self.runs} runs of the benchmark ended by itself",
             )
         total = self.samples.count + self.uncounted
         metrics = Metrics(
@@ -278,7 +280,7 @@ class _Tally:
             truncated=self.truncated,
         )
 
-    def _percentile(self, percent: int) -> object:
+    def _percentile(self, percent: int) -> Decimal:
         return measured(Fraction(self.samples.percentile(percent), _NS_OF_MS))
 
 

@@ -40,7 +40,8 @@ def own_parsers(corpus: Corpus) -> dict[str, Parser]:
 
 def _cose(key: PublicKey, data: bytes) -> bytes:
     opened = cose.open_sign1(data, key=key, payload=None, content_type=COSE_TYPE)
-    parts = (opened.protected, {}, opened.payload, opened.signature)
+    nothing: dict[int, int] = {}
+    parts = (opened.protected, nothing, opened.payload, opened.signature)
     return cbor.encode(parts, tag=cose.SIGN1_TAG)
 
 

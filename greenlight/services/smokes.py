@@ -195,9 +195,7 @@ def _asked(parser: ParserUnderTest | Asked, cases: Sequence[Case] | None) -> Ask
     return parser if isinstance(parser, Asked) else ask(parser, cases)
 
 
-def _result(
-    smoke: str, asked: Asked, judge: Callable[[Asked], Iterable[Violation]]
-) -> SmokeResult:
+def _result(smoke: str, asked: Asked, judge: Callable[[Asked], Iterable[Violation]]) -> SmokeResult:
     outcomes = [answer.outcome for _, answer in asked.answers]
     violations = list(judge(asked))
     if not outcomes:
@@ -293,9 +291,7 @@ def _ask_own(cases: Sequence[Case]) -> dict[str, Answer]:
 # --- a command
 
 
-def _ask_command(
-    parser: ParserUnderTest, cases: Sequence[Case]
-) -> Iterable[tuple[Case, Answer]]:
+def _ask_command(parser: ParserUnderTest, cases: Sequence[Case]) -> Iterable[tuple[Case, Answer]]:
     if not cases:
         return
     with Meter() as meter:
@@ -313,18 +309,21 @@ def _ask_command(
 
 
 def _read(run: MeteredRun, parser: ParserUnderTest) -> Answer:
-    if run.not_found:
-        return Answer(UNREACHED, detail=f"{parser.argv[0]} cannot be started")
-    if run.timed_out:
-        return Answer(HUNG, detail=f"no answer within {parser.timeout_seconds} s")
-    if run.peak_rss_bytes > parser.memory_bytes:
-        return Answer(GREW, detail=f"{run.peak_rss_bytes // MIB} MiB")
-    if run.output_exceeded:
-        return Answer(FLOODED, detail=f"more than {_OUTPUT_BYTES // MIB} MiB of output")
-    if run.signal is not None:
-        return Answer(CRASHED, detail=f"signal {run.signal}")
-    if run.left:
-        return Answer(LEFT, detail=f"{run.left} processes")
+    # In this order: what grew without bound may have ended by a signal, for its memory.
+    for wrong, outcome, detail in (
+        (run.not_found, UNREACHED, f"{parser.argv[0]} cannot be started"),
+        (run.timed_out, HUNG, f"no answer within {parser.timeout_seconds} s"),
+        (
+            run.peak_rss_bytes > parser.memory_bytes,
+            GREW,
+            f"{run.peak_rss_bytes // MIB} MiB",
+        ),
+        (run.output_exceeded, FLOODED, f"more than {_OUTPUT_BYTES // MIB} MiB of output"),
+        (run.signal is not None, CRASHED, f"signal {run.signal}"),
+        (run.left > 0, LEFT, f"{run.left} processes"),
+    ):
+        if wrong:
+            return Answer(outcome, detail=detail)
     return Answer(ACCEPTED if run.exit_code == 0 else REFUSED)
 
 

@@ -44,7 +44,7 @@ class _OutOfTimeError(BaseException):
 
 @contextmanager
 def _bounded() -> Iterator[None]:
-    """Let a document have its time and no more; what runs in C without end is ended from outside."""
+    """Let a document have its time and no more; what does not come back is ended from outside."""
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         yield

@@ -67,6 +67,18 @@ def is_ancestor(start: Path, older: str, newer: str) -> bool:
     return _ask(start, "merge-base", "--is-ancestor", older, newer) is not None
 
 
+def committed_at(start: Path, commit: str) -> int | None:
+    """Return when a commit was made, in seconds since 1970, as its committer said; or None."""
+    found = _ask(start, "show", "-s", "--no-show-signature", "--format=%ct", commit)
+    return int(found) if found is not None and found.isascii() and found.isdigit() else None
+
+
+def is_clean(start: Path) -> bool | None:
+    """Report whether `git status` shows nothing; None where it cannot say."""
+    said = _ask(start, "-c", "core.fsmonitor=false", "status", "--porcelain", "-z")
+    return None if said is None else not said
+
+
 def tree_of(store: Store, commit: str) -> str:
     """Return the tree of a commit.
 
@@ -124,6 +136,7 @@ def _ask(start: Path, *words: str) -> str | None:
                 "PATH": os.defpath,
                 "GIT_CONFIG_NOSYSTEM": "1",
                 "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_NO_REPLACE_OBJECTS": "1",  # a ref of the clone would be another commit
                 "GIT_OPTIONAL_LOCKS": "0",
                 "LC_ALL": "C",
             },
