@@ -301,7 +301,7 @@ class Code(Enum):
     CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
     SCHEMA_UNKNOWN = (_F, "there is no schema of that name")
 
-    # Baselines (docs/spec/baseline.md)
+    # Baselines, docs/spec/baseline.md
     BASELINE_MISSING = (_V, "there is no baseline where one is wanted")
     BASELINE_UNSIGNED = (_V, "nobody signed the baseline")
     BASELINE_SIGNATURE_BAD = (_V, "a signature is not one over this baseline")

@@ -139,15 +139,15 @@ def _children() -> list[int]:
     """Return the processes whose parent this one is."""
     mine = str(os.getpid())
     found = []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
             try:
-                stat = Path("/proc", name, "stat").read_bytes()
+                stat = (folder / "stat").read_bytes()
             except OSError:
                 continue  # it has ended
             # pid (name) state parent: the name may hold spaces and brackets
             if stat.rpartition(b")")[2].split()[1].decode("ascii") == mine:
-                found.append(int(name))
+                found.append(int(folder.name))
     return found
 
 

@@ -67,7 +67,7 @@ NOT_FOUND: Final = StepResult(
 )
 
 
-def run_process(
+def run_process(  # noqa: PLR0913 - a command, and its bounds
     argv: Sequence[str],
     *,
     cwd: Path,

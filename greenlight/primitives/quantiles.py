@@ -34,6 +34,11 @@ class Samples:
         self._counts[key] = self._counts.get(key, 0) + 1
         self.count += 1
 
+    @property
+    def distinct(self) -> int:
+        """How many counters there are."""
+        return len(self._counts)
+
     def percentile(self, percent: int) -> int:
         """Return the percentile, from 1 to 100, rounded to four significant digits.
 

@@ -17,7 +17,14 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, RejectedError, StoreError
-from greenlight.model.baseline import MAX_BASELINE_BYTES, Baseline, Ran, Subject, decode_baseline
+from greenlight.model.baseline import (
+    MAX_BASELINE_BYTES,
+    Baseline,
+    Ran,
+    Subject,
+    Tree,
+    decode_baseline,
+)
 from greenlight.model.current import Current, read_current
 from greenlight.model.finding import Finding
 from greenlight.primitives.digest import Digest
@@ -242,9 +249,16 @@ def _notes(where: Where, files: BaselineFiles, baseline: Baseline) -> list[str]:
         notes.append("read from the work tree itself: the change under test could have edited it")
     elif where.path.is_file() and read_bounded(where.path, MAX_BASELINE_BYTES) != files.data:
         notes.append("the change under test edits the baseline; the one of the base judges it")
-    if baseline.tree.value != "clean":
-        notes.append(f"captured on a work tree that was {baseline.tree.value}")
+    if baseline.tree is not Tree.CLEAN:
+        notes.append(unclean(baseline.tree))
     return notes
+
+
+def unclean(tree: Tree) -> str:
+    """Say that a baseline's numbers are not those of a commit alone."""
+    if tree is Tree.DIRTY:
+        return "captured on a work tree with changes that no commit has"
+    return "captured where no commit could be named"
 
 
 def _age(where: Where, baseline: Baseline, now: datetime) -> list[Finding]:
