@@ -89,7 +89,7 @@ def _run(wanted: dict[str, Any], given: bytes) -> tuple[dict[str, Any], tuple[by
         "timed_out": result.timed_out,
         "output_exceeded": result.output_exceeded,
         "not_found": result.not_found,
-        "left": left + int(result.outlived),
+        "left": max(left, int(result.outlived)),
         "elapsed_ns": 0 if used is None else used.elapsed_ns,
         "peak_rss_bytes": max(peak, 0 if used is None else used.peak_rss_bytes),
     }

@@ -11,7 +11,7 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
-from greenlight.store.gitobjects import FILE, parse_commit, parse_tree
+from greenlight.store.gitobjects import FILE, object_id, parse_commit, parse_tree
 from greenlight.store.repository import Store
 
 _SECONDS: Final = 30  # git answers in milliseconds; a broken one must not stop a command
@@ -105,6 +105,8 @@ def read_file_at(store: Store, commit: str, path: str, *, max_bytes: int) -> byt
     oid = tree_of(store, commit)
     names = path.split("/")
     for depth, name in enumerate(names, 1):
+        if oid == object_id("tree", b"", store.object_format):
+            return None  # git knows the empty tree, and need not have it
         body = store.objects.read_as("tree", oid)
         entries = parse_tree(body, store.object_format)
         entry = next((each for each in entries if each.name == name.encode()), None)
