@@ -1,4 +1,4 @@
-"""A baseline that may judge is a base's, and older than the change; the audit has a word for each."""
+"""A baseline that may judge is a base's, older than the change; the audit has a word for each."""
 
 from __future__ import annotations
 
