@@ -113,6 +113,12 @@ _OUT = _option(
     "--out", "FILE", "only write it down, signed by this key, for others to sign", kind="path"
 )
 _HYBRID = _flag("--hybrid", "with its post-quantum half, KEY.mldsa44.pub beside KEY.pub")
+_BASE = _option(
+    "--base",
+    "REF",
+    "judge by the settings of this commit (default: git config greenlight.base,"
+    " or the origin's default branch)",
+)
 _PACKET = _word("packet", "PACKET", PACKET)
 _RECORD = "its index, the beginning of its entry's UUID, or the packet that it sealed"
 _RECEIPT = _word("receipt", "RECEIPT", "an id, the beginning of one, or a file")
@@ -154,7 +160,16 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             ),
         ),
         "doctor": (),
-        "platform check": (),
+        "gate list": (_BASE,),
+        "gate run": (
+            _word("names", "NAME...", "gates (default: all)", optional=True, repeat=True),
+            _BASE,
+            _flag("--record", "say in the ledger what came of them"),
+            _option("--out", "FILE", "write the report there, as JSON", kind="path"),
+            _option("--metrics", "FILE", "write their metrics there, as OpenMetrics", kind="path"),
+        ),
+        "gate graduate": (_word("name", "NAME", "the gate"), _BASE),
+        "platform check": (_BASE,),
         "confine": (
             _word("argv", "CMD...", "the command, behind --", repeat=True),
             _option(

@@ -36,6 +36,7 @@ class Exit(IntEnum):
     UNAVAILABLE = 69
     BUG = 70
     REFUSED = 77
+    SKIPPED = 78
     INTERRUPTED = 130
 
     @property
@@ -59,6 +60,7 @@ _MEANINGS: Final = {
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",
     Exit.BUG: "a bug in greenlight; nothing may be concluded",
     Exit.REFUSED: "the request was understood and will not be carried out",
+    Exit.SKIPPED: "of `gate run`: no gate that blocks is red, and one was skipped, not green (002)",
     Exit.INTERRUPTED: "interrupted by the user",
 }
 
@@ -66,7 +68,6 @@ _MEANINGS: Final = {
 RESERVED: Final[dict[int, str]] = {
     5: "the audit's branch-protection check (000)",
     24: "a policy violation, and the structure lock (004)",
-    78: "a required gate that was skipped (002)",
 }
 
 # Who can do something about it decides the number (greenlight.errors).

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from greenlight.codes import Code
 from greenlight.errors import RefusedError, StoreError
@@ -33,6 +33,8 @@ from greenlight.model.snapshot import Mutation
 
 if TYPE_CHECKING:
     from greenlight.execution.proxy.authority import Authority
+
+Seen = TypeVar("Seen")
 
 PROXY_PORT: Final = 3128
 _CERTIFICATE: Final = "greenlight-ca.pem"
@@ -106,12 +108,28 @@ class Confined:
         Raises:
             StoreError: The box cannot be made; the machine fails.
         """
+        return self.run_above(spec, workspace, folder, lambda upper: changes(folder, upper))
+
+    def run_above(
+        self, spec: StepSpec, workspace: Workspace, folder: Path, look: Callable[[Path], Seen]
+    ) -> tuple[StepResult, Seen]:
+        """Do the same, and return what ``look`` sees in the overlay's upper directory.
+
+        Args:
+            spec: The command.
+            workspace: Where the changes lie meanwhile.
+            folder: What the command sees as its working directory.
+            look: Given the upper directory, before it is gone.
+
+        Raises:
+            StoreError: As above.
+        """
         # By a name of our own: no character of the folder's path means anything to the mount.
         link = workspace.folder / "lower"
         link.symlink_to(folder)
         try:
             result = self._boxed(spec, workspace, "lower")
-            return result, changes(folder, workspace.folder / "upper")
+            return result, look(workspace.folder / "upper")
         finally:
             link.unlink()
             _empty(workspace)

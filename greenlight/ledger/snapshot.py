@@ -45,7 +45,7 @@ from greenlight.store.durable import locked, sync_directory, sync_file, unique_n
 from greenlight.store.repository import Store
 from greenlight.verify.ledger import Tip
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 _BOUND_COLUMNS: Final = 10
 _CHUNK: Final = 512  # places written at a time
 _CACHE_KIB: Final = 32 * 1024  # of tables in the making: rows go in at any place of them

@@ -13,6 +13,7 @@ from greenlight.ledger.places import Place
 from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
+from greenlight.model.gate_result import GateState
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
 from greenlight.model.layers import Grown, Layered
@@ -126,6 +127,8 @@ def _facts(state: LedgerState) -> Iterator[tuple[str, str, int, str]]:
         yield "void", str(void.index), void.index, said
     for index in state.corrections.new:
         yield "correction", str(index), index, ""
+    for (name, module), gate in state.gates.new.items():
+        yield "gate", f"{name} {module}", gate.index, _json(_gate_row(gate))
     yield from _trust_facts(state)
     yield from _numbers(state)
     for kept in _SAID:
@@ -210,6 +213,7 @@ def state_on(
         claims=Layered(_Facts(base, "claim", str, str, _record)),
         uuids=Layered(_Facts(base, "uuid", " ".join, _pair, _record)),
         voids=Grown(_Voids(base)),
+        gates=Layered(_Facts(base, "gate", " ".join, _pair, _gate)),
         corrections=Layered(_Facts(base, "correction", str, int, _record)),
         highest=Layered(_Facts(base, "highest", str, str, lambda _, value: int(value))),
         **said,
@@ -353,6 +357,28 @@ def _root(record: int, value: str) -> RootState:
 def _run(record: int, value: str) -> RunState:
     executor, time, body = json.loads(value)
     return RunState(RunOpened.from_body(body), executor, record, parse_micros(time))
+
+
+def _gate_row(gate: GateState) -> list[object]:
+    time = "" if gate.time is None else format_micros(gate.time)
+    last = [gate.verdict, gate.commit, gate.base, gate.result, time]
+    return [gate.definition, list(gate.days), gate.red_day, last, gate.graduated]
+
+
+def _gate(record: int, value: str) -> GateState:
+    definition, days, red_day, (verdict, commit, base, result, time), graduated = json.loads(value)
+    return GateState(
+        definition=definition,
+        days=tuple(days),
+        red_day=red_day,
+        verdict=verdict,
+        commit=commit,
+        base=base,
+        result=result,
+        time=parse_micros(time) if time else None,
+        graduated=graduated,
+        index=record,
+    )
 
 
 def _purge(record: int, value: str) -> PurgeState:

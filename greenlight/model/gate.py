@@ -69,6 +69,7 @@ class Threshold:
     value: Decimal | None = given("The limit.", 10, default=None)
     times: Decimal | None = given("Or: so many times what the baseline says.", 2, default=None)
     plus: Decimal | None = given("Or: what the baseline says, and so much.", 30, default=None)
+    signed: bool = given("Whether it may be negative.", False, default=False)
     of: Annotated[str, Text(r"(?:[A-Za-z][A-Za-z0-9_.]{0,126})?", "a metric, or none")] = given(
         "With times or plus: another metric of the baseline.", "parse_p95_ms", default=""
     )
@@ -99,6 +100,9 @@ class Gate:
     builtin: Builtin | None = given("Or: a gate of greenlight's own.", "no_op", default=None)
     artifact: MaybePath = given(
         "The JSON file that it leaves; without it, what it prints.", "tmp/pqc.json", default=""
+    )
+    exit_only: bool = given(
+        "It leaves nothing: its exit code is all that it says.", True, default=False
     )
     thresholds: tuple[Threshold, ...] = given("What its metrics may be.", [], default=())
     baseline: MaybePath = given(

@@ -12,6 +12,7 @@ from greenlight.codes import Code
 from greenlight.model.checkpoint import CheckpointSigned
 from greenlight.model.doubled import SealDoubled
 from greenlight.model.finding import Finding
+from greenlight.model.gate_result import GateState
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import PacketPurged, PacketSealed, RunOpened
 from greenlight.model.layers import Grown, Layered
@@ -194,6 +195,7 @@ class LedgerState:
         reservations: Ranges that no run reserved, by their first ticket.
         folds: What took tickets into the registry, by the first ticket of each.
         resolutions: Blockers that were lifted, by packet id and blocker.
+        gates: What came of gates, by name and module.
     """
 
     size: int = 0
@@ -227,6 +229,7 @@ class LedgerState:
     reservations: Layered[str, Said[TicketsReserved]] = field(default_factory=Layered)
     folds: Layered[str, Said[TicketsFolded]] = field(default_factory=Layered)
     resolutions: Layered[tuple[str, str], Said[BlockerResolved]] = field(default_factory=Layered)
+    gates: Layered[tuple[str, str], GateState] = field(default_factory=Layered)
 
     def copy(self) -> Self:
         """Return a state that can be changed without changing this one."""

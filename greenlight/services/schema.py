@@ -6,11 +6,12 @@ types (``model.codec``), which accept and refuse the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 
 from greenlight import shipped
@@ -70,6 +71,48 @@ def check_against_schema(name: str, data: bytes) -> list[Finding]:
     validator = Draft202012Validator(schema, registry=Registry())
     found = (finding for error in validator.iter_errors(value) for finding in _read(name, error))
     return sorted(set(found), key=lambda finding: (finding.where, finding.expected))
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What validating the examples of a schema came to.
+
+    Attributes:
+        examples: How many there are.
+        wrong: Where one does not validate, or what is wrong with the schema itself.
+    """
+
+    examples: int
+    wrong: tuple[str, ...]
+
+
+def check_examples(schema: Any) -> Examples:
+    """Validate every example in a JSON Schema against the part that it is an example of."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return Examples(0, (f": {ascii(error.message)[1:-1][:120]}",))
+    validator = Draft202012Validator(schema, registry=Registry())
+    examples, wrong = 0, []
+    for pointer, part in _with_examples(schema):
+        for example in part["examples"]:
+            examples += 1
+            if not validator.evolve(schema=part).is_valid(example):
+                wrong.append(f"#{pointer}: an example does not validate")
+    return Examples(examples, tuple(wrong))
+
+
+def _with_examples(schema: object, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield every object of a schema that has examples, with its JSON pointer."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("examples"), list):
+            yield pointer, schema
+        for name, part in schema.items():
+            if name != "examples":
+                yield from _with_examples(part, f"{pointer}/{escape_pointer(name)}")
+    elif isinstance(schema, list):
+        for index, part in enumerate(schema):
+            yield from _with_examples(part, f"{pointer}/{index}")
 
 
 def _read(name: str, error: ValidationError) -> Iterator[Finding]:

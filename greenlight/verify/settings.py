@@ -68,6 +68,8 @@ def _gate(where: str, gate: Gate) -> Iterator[Finding]:
         yield _finding(f"{where}/expected_exits", "at least one exit code", "none")
     if gate.skip_when is not None and not gate.skip_when.values:
         yield _finding(f"{where}/skip_when/values", "at least one value", "none")
+    if gate.exit_only and (gate.thresholds or gate.artifact):
+        yield _finding(f"{where}/exit_only", "a gate without thresholds and artifact", "one with")
     if len(gate.thresholds) > _MAX_THRESHOLDS:
         yield _finding(f"{where}/thresholds", f"at most {_MAX_THRESHOLDS}", "more")
     for index, threshold in enumerate(gate.thresholds):

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from greenlight.ledger.append import Appended, append
+from greenlight.model.decided import AuditRecorded, ConditionWord, PromotionDecided, SectionWord
 from greenlight.model.entry import Body, sign_entry
+from greenlight.model.gate_result import GateGraduated, GateResult
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
 from greenlight.model.receipt import (
@@ -187,6 +189,56 @@ def reserved(first=442, last=461, **more):
 def folded(*tickets):
     file = FoldedFile(path="registry.json", before="", after="sha256:" + "d" * 64)
     return TicketsFolded(tickets=tickets, files=(file,))
+
+
+DEFINITION = "sha256:" + "d" * 64
+
+
+def gate_result(verdict="green", **more):
+    values = {
+        "gate": "smoke",
+        "module": "registry",
+        "verdict": verdict,
+        "mode": "observing",
+        "commit": "c" * 40,
+        "base": "b" * 40,
+        "definition": DEFINITION,
+        "artifact": "",
+        "reason": "" if verdict == "green" else "p95 is 12, not at most 10",
+    }
+    return GateResult(**(values | more))
+
+
+def graduated(**more):
+    values = {"gate": "smoke", "module": "registry", "definition": DEFINITION}
+    return GateGraduated(**(values | more))
+
+
+def audit_recorded(**more):
+    values = {
+        "exit": 2,
+        "strict": True,
+        "commit": "c" * 40,
+        "base": "",
+        "settings": DEFINITION,
+        "report": DEFINITION,
+        "sections": (SectionWord(name="branch_protection", status="ok"),),
+    }
+    return AuditRecorded(**(values | more))
+
+
+def promotion_decided(verdict="BLOCKED", *holds, **more):
+    conditions = [ConditionWord(kind="gate_green", holds=word, evidence="x") for word in holds]
+    values = {
+        "target": "production",
+        "verdict": verdict,
+        "commit": "",
+        "base": "",
+        "settings": DEFINITION,
+        "packet": "",
+        "conditions": tuple(conditions),
+    }
+    return PromotionDecided(**(values | more))
 
 
 def clock_corrected(time: datetime) -> ClockCorrected:

@@ -39,6 +39,7 @@ from tests.ledger.actors import (
     clock_corrected,
     countersigned,
     folded,
+    gate_result,
     grant,
     grant_revoked,
     outside,
@@ -94,6 +95,8 @@ def lived(store):
     put(store, [pen.sign(resolved(), OWNER), pen.sign(reserved(), EXECUTOR)])
     put(store, [pen.sign(folded("T-1", "TKT-OBJ-442"), OWNER)])
     put(store, [pen.sign(grant("g2"), OWNER), pen.sign(grant_revoked("g2"), OWNER)])
+    put(store, [pen.sign(gate_result(), EXECUTOR), pen.sign(gate_result("red"), EXECUTOR)])
+    put(store, [pen.sign(gate_result(gate="drift"), EXECUTOR)])
     put(store, [pen.sign(trust_root(2), OWNER)])
     put(store, [pen.sign(clock_corrected(START), OWNER)])
     return store
@@ -155,6 +158,7 @@ def test_every_collection_reads_as_it_was_folded(lived):
         "reservations",
         "folds",
         "resolutions",
+        "gates",
     ):
         one, other = getattr(state, name), getattr(plain, name)
         assert not one.new
@@ -162,7 +166,7 @@ def test_every_collection_reads_as_it_was_folded(lived):
         assert dict(one.items()) == dict(other)
         assert list(one.values()) == [one[key] for key in one]
         assert all(key in one for key in other)
-        pairs = ("uuids", "countersignatures", "resolutions")
+        pairs = ("uuids", "countersignatures", "resolutions", "gates")
         absent = ("x", "y") if name in pairs else 99 if name == "corrections" else "x"
         assert one.get(absent) is None
     for name in ("voids", "conflicts"):
@@ -195,6 +199,8 @@ ACTS = st.lists(
                 "revoke",
                 "reserve",
                 "fold",
+                "green",
+                "red",
             ]
         ),
         st.integers(1, 6),
@@ -224,6 +230,8 @@ def act(pen, word, number, use):
         "revoke": (grant_revoked(f"g{number}"), OWNER),
         "reserve": (reserved(450 + number, 450 + number + use), EXECUTOR),
         "fold": (folded(f"TKT-OBJ-{450 + number}"), OWNER),
+        "green": (gate_result(gate=f"g{use}"), EXECUTOR),
+        "red": (gate_result("red", gate=f"g{use}", module=f"m{number}"), OWNER),
         "rubbish": (None, None),
     }[word]
     return b"rubbish %d" % number if body is None else pen.sign(body, signer)

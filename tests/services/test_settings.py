@@ -125,7 +125,7 @@ def test_settings_that_cannot_be_carried_out(project, git):
     assert "/gates/0: expected a command or a builtin" in str(caught.value)
 
 
-def test_files_of_a_commit(project, git):
+def test_files_of_a_commit(project):
     """Regular files alone: a link leads out of the commit, and a folder has no bytes."""
     root, commit = project
     commit("x", "deep/down/file")

@@ -11,6 +11,7 @@ from greenlight.model.kinds import (
     RunOpened,
 )
 from greenlight.model.state import PacketState, PurgeState, RunState
+from greenlight.verify.rules.gates import clock_was_corrected
 from greenlight.verify.rules.grants import require_grant
 from greenlight.verify.rules.placing import Placing, VoidError
 from greenlight.verify.rules.tickets import note_highest
@@ -78,6 +79,7 @@ def clock_corrected(placing: Placing, body: ClockCorrected) -> None:
     if placing.time != body.moment:
         raise VoidError(Code.ENTRY_VOID, "ledger time is not the time that the correction states")
     placing.state.corrections[placing.index] = placing.index
+    clock_was_corrected(placing)
 
 
 def _require_run(placing: Placing, body: PacketSealed) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from greenlight.model.checkpoint import CheckpointSigned
+from greenlight.model.decided import AuditRecorded, PromotionDecided
 from greenlight.model.doubled import SealDoubled
 from greenlight.model.entry import Body
+from greenlight.model.gate_result import GateGraduated, GateResult
 from greenlight.model.grant import Grant, GrantRevoked
 from greenlight.model.kinds import ClockCorrected, PacketPurged, PacketSealed, RunOpened
 from greenlight.model.receipt import AuthorisationReceipt, OperationRecorded, ReceiptSpent
@@ -17,7 +19,9 @@ from greenlight.model.tickets import TicketsFolded, TicketsReserved
 from greenlight.model.trust import Role, TrustRoot
 from greenlight.verify.rules import (
     checkpoints,
+    decided,
     doubled,
+    gates,
     grants,
     receipts,
     reviewed,
@@ -68,6 +72,10 @@ RULES: Final[Mapping[str, Rule]] = {
         (TicketsReserved, (_EXECUTOR, _OPERATOR, _OWNER), tickets.tickets_reserved),
         (TicketsFolded, (_OWNER,), tickets.tickets_folded),
         (CheckpointSigned, (Role.LOG,), checkpoints.checkpoint_signed),
+        (GateResult, (_EXECUTOR, _OPERATOR, _OWNER), gates.gate_result),
+        (GateGraduated, (_EXECUTOR, _OPERATOR, _OWNER), gates.gate_graduated),
+        (AuditRecorded, (_EXECUTOR, _OPERATOR, _OWNER), decided.audit_recorded),
+        (PromotionDecided, (_EXECUTOR, _OPERATOR, _OWNER), decided.promotion_decided),
         (ClockCorrected, (_OWNER,), runs.clock_corrected),
     )
 }
