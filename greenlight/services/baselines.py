@@ -62,19 +62,20 @@ _STATUS: Final = {
     Code.BASELINE_NEWER: "newer_than_change",
     Code.BASELINE_SUBJECT_DIFFERS: "subject_differs",
     Code.METRIC_MISSING: "current_read_error",
-    Code.METRIC_INVALID: "current_read_error",
-    Code.METRIC_REGRESSED: "regressed",
+    Code.METRIC_NOT_A_NUMBER: "current_read_error",
+    Code.METRIC_NEGATIVE: "current_read_error",
+    Code.METRIC_OUT_OF_BOUNDS: "regressed",
 }
 MALFORMED_BASELINE: Final = "malformed_baseline"
 CAPTURE_SKIPPED: Final = "capture_skipped"
 CAPTURE_SCRIPT_MISSING: Final = "capture_script_missing"
 CURRENT_READ_ERROR: Final = "current_read_error"
-BASELINE_READ_ERROR: Final = "baseline_read_error"
+UNREADABLE: Final = "unreadable"
 STATUSES: Final = (
     OK,
     *dict.fromkeys(_STATUS.values()),
     MALFORMED_BASELINE,
-    BASELINE_READ_ERROR,
+    UNREADABLE,
     CAPTURE_SKIPPED,
     CAPTURE_SCRIPT_MISSING,
 )
@@ -363,7 +364,7 @@ def verify_for_audit(
         verdict = verify_baseline(where, trusting, now=clock())
     except GreenlightError as error:
         known = {Code.BASELINE_MALFORMED: MALFORMED_BASELINE}
-        status = known.get(error.code, BASELINE_READ_ERROR)
+        status = known.get(error.code, UNREADABLE)
         return _failed(BaselineVerdict(where), error, status)
     if verdict.baseline is None or not verdict.ok:
         return verdict

@@ -143,11 +143,10 @@ def capture(
 
 
 def _command(plan: Plan, place: Place) -> MeteredCommand:
-    argv, env = plan.argv, dict(place.variables)
     if plan.subject is Subject.BUILTIN:
         argv, env = own_command(BUILTIN)
-        argv = (*argv, "time")
-    return MeteredCommand(argv, place.folder, env, plan.timeout_seconds)
+        return MeteredCommand(argv, place.folder, env, plan.timeout_seconds, stdin=b"time\n")
+    return MeteredCommand(plan.argv, place.folder, place.variables, plan.timeout_seconds)
 
 
 @dataclass(slots=True)

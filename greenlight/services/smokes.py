@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -265,13 +266,17 @@ def _ask_own(cases: Sequence[Case]) -> dict[str, Answer]:
     at = restarts = 0
     while at < len(cases) and restarts <= _MAX_RESTARTS:
         argv, env = own_command(_OWN)
-        result = run_process(
-            (*argv, "judge", str(at)),
-            cwd=Path("/"),
-            env=env,
-            timeout_seconds=_OWN_SECONDS,
-            max_output_bytes=4 * MIB,
-        )
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(b"judge %d\n" % at)
+            stdin.seek(0)
+            result = run_process(
+                argv,
+                cwd=Path("/"),
+                env=env,
+                timeout_seconds=_OWN_SECONDS,
+                max_output_bytes=4 * MIB,
+                stdin=stdin,
+            )
         for line in result.stdout.split(b"\n")[:-1]:
             said: dict[str, Any] = json.loads(line)
             name = cases[said.pop("case")].name

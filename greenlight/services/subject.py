@@ -1,7 +1,7 @@
 """Greenlight's own parsers as a program: timed by a benchmark, or judged by the smokes.
 
-    python -m greenlight.services.subject time          samples, as model.samples reads them
-    python -m greenlight.services.subject judge FIRST   an answer a line, from this case on
+    echo time | python -m greenlight.services.subject       samples, as model.samples reads them
+    echo judge 7 | python -m greenlight.services.subject    an answer a line, from case 7 on
 
 A process of its own, so that what a hostile document does to a parser, it does to nobody else:
 the process that asks sees which case was the last, and bounds time and output.  One
@@ -38,6 +38,7 @@ SECONDS: Final = 10.0  # the slowest case takes 0.6 s on one busy core
 MEMORY_BYTES: Final = 2 * GIB  # address space; the whole corpus takes under 200 MiB
 GROWTH_BYTES: Final = 256 * MIB  # by which one document may raise the peak; 17 MiB is the largest
 _NS_OF_MS: Final = 1_000_000
+_MAX_WORDS: Final = 64  # bytes
 
 
 class _OutOfTimeError(BaseException):
@@ -133,8 +134,9 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def main(words: list[str]) -> int:
-    """Do what the words say."""
+def main() -> int:
+    """Do what standard input says."""
+    words = sys.stdin.buffer.read(_MAX_WORDS).decode("ascii").split()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_AS, (most, hard))
@@ -152,4 +154,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(main())

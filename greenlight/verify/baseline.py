@@ -8,8 +8,8 @@
 3. The key is valid now (BASELINE_KEY_EXPIRED): what a signature says of its own time is a claim.
 4. The baseline is older than the change that it is to judge (BASELINE_NEWER).
 5. What is compared measured the same (BASELINE_SUBJECT_DIFFERS), has every metric
-   (METRIC_MISSING) as a number from zero on (METRIC_INVALID), and none is above its limit
-   (METRIC_REGRESSED); a value that is exactly at its limit is not above it.
+   (METRIC_MISSING) as a number (METRIC_NOT_A_NUMBER) from zero on (METRIC_NEGATIVE), and none
+   is above its limit (METRIC_OUT_OF_BOUNDS); a value exactly at its limit is not above it.
 """
 
 from __future__ import annotations
@@ -284,13 +284,14 @@ def _judge(check: Check, current: Mapping[str, object]) -> Iterator[Finding]:
     if name not in current:
         yield Finding(Code.METRIC_MISSING, where, "this metric", "nothing", name)
     elif check.current is None:
-        yield Finding(
-            Code.METRIC_INVALID, where, "a number from 0 on", describe(current[name]), name
-        )
+        found = current[name]
+        negative = type(found) in (int, Decimal) and str(found).startswith("-")
+        code = Code.METRIC_NEGATIVE if negative else Code.METRIC_NOT_A_NUMBER
+        yield Finding(code, where, "a number from 0 on", describe(found), name)
     elif not check.ok:
         rule = f"{check.threshold.rule.value} {check.threshold.amount}"
         expected = f"at most {_plain(check.limit)} ({_plain(check.base)} {rule})"
-        yield Finding(Code.METRIC_REGRESSED, where, expected, _plain(check.current), name)
+        yield Finding(Code.METRIC_OUT_OF_BOUNDS, where, expected, _plain(check.current), name)
 
 
 def _value(found: object) -> Decimal | None:

@@ -242,7 +242,7 @@ def test_a_parser_of_ours_that_dies_is_found_and_the_rest_is_asked(
         "        return real(data)\n"
         "    return whole(corpus) | {'token': parse}\n"
         "subject.own_parsers = broken\n"
-        "raise SystemExit(subject.main(sys.argv[1:]))\n"
+        "raise SystemExit(subject.main())\n"
     )
     monkeypatch.setattr(smokes, "own_command", lambda _: ((sys.executable, str(program)), {}))
     asked = ask(ParserUnderTest())

@@ -61,7 +61,7 @@ def test_only_what_is_strictly_above_is_red(
     """One step below, at, and above each of the five limits."""
     checks, findings = compare(GOOD, current(**{metric: limit + offset}))
     assert [check.threshold.metric for check in checks] == COMPARED
-    assert codes(findings) == ([Code.METRIC_REGRESSED] if red else [])
+    assert codes(findings) == ([Code.METRIC_OUT_OF_BOUNDS] if red else [])
     row = next(check for check in checks if check.threshold.metric == metric)
     assert (row.limit, row.ok) == (limit, not red)
     assert [finding.detail for finding in findings] == [metric] * red
@@ -74,7 +74,7 @@ def test_a_factor_of_nothing_is_nothing(metric: str) -> None:
     assert compare(zero, current(**{metric: Decimal(0)}))[1] == []
     found = compare(zero, current(**{metric: SMALL}))[1]
     plus = metric == "parse_peak_rss_mb"
-    assert codes(found) == ([] if plus else [Code.METRIC_REGRESSED])
+    assert codes(found) == ([] if plus else [Code.METRIC_OUT_OF_BOUNDS])
 
 
 @pytest.mark.parametrize("metric", COMPARED)
@@ -87,7 +87,9 @@ def test_a_factor_of_nothing_is_nothing(metric: str) -> None:
 def test_what_is_no_measured_number_is_red(metric: str, value: object) -> None:
     """Negative, missing, text, NaN, true: never green, whatever the limit."""
     checks, findings = compare(GOOD, current(**{metric: value}))
-    assert codes(findings) == [Code.METRIC_INVALID]
+    negative = value in (-1, Decimal("-0.0001")) and not isinstance(value, bool)
+    expected = Code.METRIC_NEGATIVE if negative else Code.METRIC_NOT_A_NUMBER
+    assert codes(findings) == [expected]
     assert [check.ok for check in checks].count(False) == 1
     assert all(isinstance(check.to_dict(), dict) for check in checks)
 

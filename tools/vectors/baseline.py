@@ -161,7 +161,7 @@ def _signatures(bad: Bad, good: Files, edited: bytes) -> None:
 
 
 def _metrics(bad: Bad, good: Files, zero: Files) -> None:
-    red = Code.METRIC_REGRESSED
+    red = Code.METRIC_OUT_OF_BOUNDS
     for name, above in (
         ("parse_p95_ms", 5.0001),
         ("parse_p99_ms", 15.0001),
@@ -175,13 +175,14 @@ def _metrics(bad: Bad, good: Files, zero: Files) -> None:
     absent = {**good, "current.json": now(parse_p99_ms=None)}
     bad(Code.METRIC_MISSING, "left_out", absent, "one of the five is not there")
     for what, value, comment in (
-        ("negative", -1, "below zero"),
         ("text", "4", "a number in quotes"),
         ("not_a_number", float("nan"), "NaN"),
         ("truth", True, "true is no number"),
     ):
         files = {**good, "current.json": now(parse_p95_ms=value)}
-        bad(Code.METRIC_INVALID, what, files, comment)
+        bad(Code.METRIC_NOT_A_NUMBER, what, files, comment)
+    below = {**good, "current.json": now(parse_p95_ms=-1)}
+    bad(Code.METRIC_NEGATIVE, "below_zero", below, "quicker than nothing")
     other = replace(GOOD, ran=replace(GOOD.ran, argv=("true",)))
     files = {**good, "current.json": encode_baseline(other)}
     bad(Code.BASELINE_SUBJECT_DIFFERS, "another_command", files, "fast, and something else")
