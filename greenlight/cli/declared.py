@@ -503,7 +503,12 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 metavar="[FILE]",
                 default=Path(BASELINE),
             ),
-            _option("--base", "REV", "read it there: the branch that the change goes to"),
+            _option(
+                "--base",
+                "REV",
+                "read it there (default: greenlight.base of the repository, or origin's branch)",
+            ),
+            _flag("--here", "the file as it lies, held to no base"),
             _option("--signer", "WHO", "this one must have signed it"),
             _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
             _option("--revoked", "FILE", "OpenSSH keys that count no more", kind="path"),

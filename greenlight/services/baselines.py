@@ -9,9 +9,10 @@ comes from the baseline itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from greenlight.codes import Code
 from greenlight.errors import GreenlightError, RejectedError, StoreError
 from greenlight.model.baseline import (
     MAX_BASELINE_BYTES,
+    METRICS,
     Baseline,
     Ran,
     Subject,
@@ -210,6 +212,20 @@ def verify_baseline(where: Where, trusting: Trusting, *, now: datetime) -> Basel
         notes=tuple(_notes(where, files, baseline)),
     )
     return verdict.with_findings(*findings, *_age(where, baseline, now))
+
+
+def believed_metrics(
+    where: Where, trusting: Trusting, *, now: datetime
+) -> Mapping[str, Decimal] | None:
+    """Return the metrics of a baseline, by name; None where it may not judge, or is none."""
+    try:
+        verdict = verify_baseline(where, trusting, now=now)
+    except GreenlightError:
+        return None
+    if verdict.baseline is None or not verdict.ok:
+        return None
+    metrics = verdict.baseline.metrics
+    return {name: getattr(metrics, name) for name in METRICS}
 
 
 def _read(where: Where) -> tuple[BaselineFiles, bool]:

@@ -24,6 +24,7 @@ from greenlight.services.baselines import (
     Measure,
     Trusting,
     Where,
+    believed_metrics,
     verify_baseline,
     verify_for_audit,
 )
@@ -109,6 +110,17 @@ def test_the_base_s_baseline_judges(project: Project) -> None:
     section = found.to_dict()
     assert (section["status"], section["independent"]) == ("ok", True)
     assert section["trusted_by"] == "--key lead.pub"
+
+
+def test_its_metrics_are_believed_or_there_are_none(project: Project) -> None:
+    """For whoever makes limits of them: a gate's `times` and `plus`."""
+    found = believed_metrics(project.where(), TRUSTING, now=now())
+    assert found is not None
+    assert found["parse_p95_ms"] == GOOD.metrics.parse_p95_ms
+    stranger = Trusting(BaselineTrust((STRANGER.public,)))
+    assert believed_metrics(project.where(), stranger, now=now()) is None
+    absent = replace(project.where(), path=project.root / "none.json")
+    assert believed_metrics(absent, TRUSTING, now=now()) is None
 
 
 def test_an_edit_in_the_change_does_not_judge_it(project: Project) -> None:

@@ -196,18 +196,21 @@ def _store(arguments: Values) -> Store | None:
 
 
 def _where(arguments: Values, store: Store | None) -> Where:
+    """Return which baseline is verified, and the base that it is read from (docs/adr/0054)."""
+    if arguments.here and arguments.base:
+        raise UsageError(Code.USAGE, "--here is of no base", hint="--base REV, or --here")
     tree = work_tree_around(here())
     path = arguments.baseline
     if tree is None or store is None:
         if arguments.base:
             raise UsageError(Code.BASE_UNKNOWN, "no work tree here, so no base in it")
         return Where(path)
-    if not arguments.base:
+    if arguments.here:
         return Where(path, store, tree)
-    name, commit = find_base(tree, arguments.base)
-    if not commit:
+    name, commit = find_base(tree, arguments.base or "")
+    if arguments.base and not commit:
         raise UsageError(
-            Code.BASE_UNKNOWN, f"{escape(name or arguments.base)} has no commit before this one"
+            Code.BASE_UNKNOWN, f"{escape(arguments.base)} has no commit before this one"
         )
     return Where(path, store, tree, name, commit)
 
