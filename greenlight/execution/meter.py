@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -99,6 +98,8 @@ def _run(wanted: dict[str, Any], given: bytes) -> tuple[dict[str, Any], tuple[by
 @contextmanager
 def _limited(data_bytes: int) -> Iterator[None]:
     """Let what is started meanwhile have so much memory of its own; 0 is no limit."""
+    import resource  # noqa: PLC0415 - Windows has none, and reads this module
+
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if data_bytes:
         most = data_bytes if hard == resource.RLIM_INFINITY else min(data_bytes, hard)

@@ -46,7 +46,7 @@ from greenlight.services.corpus import corpus_digest, shipped_corpus
 TOKEN_CANONICALIZATION: Final = "token_canonicalization"  # noqa: S105 - a check of 000
 ADVERSARIAL_SMOKE: Final = "adversarial_smoke"
 _OWN: Final = "greenlight.services.subject"
-_OWN_SECONDS: Final = 60.0  # the whole corpus takes two
+_OWN_SECONDS: Final = 60.0  # the whole corpus takes half of one
 _OUTPUT_BYTES: Final = 64 * MIB  # a parser may print what it read: 17 MiB, and escapes
 _MAX_RESTARTS: Final = 4  # parsers that die more often are not asked the rest
 _ENDED: Final = frozenset({ACCEPTED, REFUSED})  # the answers of a parser that works

@@ -1,4 +1,4 @@
-"""``greenlight baseline``: the worked examples of 000 typed, and each refusal with line and exit."""
+"""``greenlight baseline``: 000's worked examples typed, and each refusal with its line and exit."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ from greenlight.store.repository import Store
 from greenlight.store.worktree import work_tree_around
 from greenlight.verify.baseline import NAMESPACE, BaselineTrust
 
-_COMPARED_RUNS = 5  # where nobody says how long: seven seconds of greenlight's own parsers
+_COMPARED_RUNS = 5  # where nobody says how long: three seconds of greenlight's own parsers
 _NO_STORE = frozenset({Code.STORE_MISSING})
 
 
