@@ -159,7 +159,14 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 "file", "FILE", "key file (default: the signing key)", kind="path", optional=True
             ),
         ),
-        "doctor": (),
+        "doctor": (
+            _word("remote", "REMOTE", "what this remote does instead: its name", optional=True),
+        ),
+        "hook install": (
+            _flag("--server", "pre-receive of the repository that others push to"),
+            _option("--trust", "DIGEST", "with --server: pin this trust root first"),
+        ),
+        "hook pre-receive": (),
         "gate list": (_BASE,),
         "gate run": (
             _word("names", "NAME...", "gates (default: all)", optional=True, repeat=True),

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, Final
 
 from greenlight.codes import Code
@@ -34,6 +35,8 @@ SECONDS: Final = 60.0  # for one exchange; `greenlight.remoteTimeout` sets anoth
 MAX_SECONDS: Final = 3600
 MAX_OUTPUT: Final = 16 * MIB  # of ls-remote: 100,000 refs
 _LOOK_SECONDS: Final = 0.5  # between looks at how much it has written
+PROBE: Final = "refs/greenlight/probe/"  # refs that `greenlight doctor REMOTE` tries out
+BRANCH_PROBE: Final = "refs/heads/greenlight-probe/"  # where the ledger is a branch
 MAX_SAID: Final = 400  # characters of a remote's message that are shown
 
 # What would lead git elsewhere than to the repository that was opened; what people configure by
@@ -269,6 +272,37 @@ class GitRemote:
         if all(any(word in said for word in _RACE) for said in own):
             return PushOutcome(Pushed.RACED, _short("; ".join(own)))
         return PushOutcome(Pushed.REFUSED, _short(f"{'; '.join(own)}: {_remote_lines(done.err)}"))
+
+    def probe(self, *specs: str, atomic: bool = False, hooks: Path | None = None) -> PushOutcome:
+        """Push what may go backwards or delete, to refs that are there to be tried out alone.
+
+        Args:
+            specs: ``<oid>:<ref>``, where an empty ``<oid>`` deletes.
+            atomic: Whether the other side must move all or none.
+            hooks: A folder with a ``pre-push`` hook, which runs when the other side has said
+                what it has, and before it is sent anything.
+
+        Raises:
+            StoreError: TOOL_MISSING, REMOTE_FORMAT.
+            ValueError: A ref that is none to be tried out.
+        """
+        if not all(spec.partition(":")[2].startswith((PROBE, BRANCH_PROBE)) for spec in specs):
+            raise ValueError(specs)
+        words = ["-c", f"remote.{self.name}.mirror=false"]
+        words += [] if hooks is None else ["-c", f"core.hooksPath={hooks}"]
+        words += ["push", "--porcelain", "--force", "--no-follow-tags", "--recurse-submodules=no"]
+        words += [] if hooks is not None else ["--no-verify"]
+        words += ["--atomic"] if atomic else []
+        done = _run(self.store, (*words, self.name, *specs), self.seconds)
+        if done.code == 0:
+            return PushOutcome(Pushed.TAKEN)
+        lines = done.out.decode("utf-8", "replace").splitlines()
+        refused = [line.split("\t")[-1] for line in lines if line.startswith("!\t")]
+        if not refused or done.timed_out:
+            self._require_format(done)
+            return PushOutcome(Pushed.FAILED, done.said, done.timed_out, done.sent)
+        said = f"{'; '.join(refused)}: {_remote_lines(done.err)}"
+        return PushOutcome(Pushed.REFUSED, _short(said))
 
     def _one_by_one(self, refs: Mapping[str, str]) -> PushOutcome:
         """Push where the other side cannot move several at once: in order, the ledger last."""

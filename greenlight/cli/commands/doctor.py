@@ -1,4 +1,4 @@
-"""``greenlight doctor``: what this host can enforce and observe, and what that leaves UNKNOWN."""
+"""``greenlight doctor``: what this host can enforce and observe, and what a remote does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import platform
 import shutil
 
 from greenlight.cli.answer import Answer, table
+from greenlight.cli.surroundings import clock, store_of
 from greenlight.cli.values import Values
 from greenlight.execution.box.ability import Ability, find_ability
 from greenlight.execution.confined import grades_of
@@ -23,7 +24,42 @@ _OPEN = {
 }
 
 
-def run(arguments: Values) -> Answer:  # noqa: ARG001 - it has only the common options
+def run(arguments: Values) -> Answer:
+    """Say what this host can do, or what a remote does."""
+    return _remote(arguments) if arguments.remote else _host()
+
+
+def _remote(arguments: Values) -> Answer:
+    """Try out a remote."""
+    from greenlight.services.examining import Held, examine  # noqa: PLC0415 - of a remote alone
+    from greenlight.store.gitremote import named_remote  # noqa: PLC0415 - likewise
+
+    with store_of(arguments) as store:
+        found = examine(store, named_remote(store, arguments.remote), clock=clock)
+    answers = [*found.answers, found.single_use]
+    data = {
+        "remote": found.remote,
+        "answers": [
+            {"question": each.question, "grade": each.held.value, "said": each.said}
+            for each in found.answers
+        ],
+        "single_use": {"grade": found.single_use.held.value, "said": found.single_use.said},
+        "left": list(found.left),
+    }
+    lines = [f"{found.remote}, as it is pushed to"]
+    lines += table([(f"  {each.held}", each.question, each.said) for each in answers])
+    lines += [f"  {ref} stays there: it would not let it go" for ref in found.left]
+    note = None
+    if found.single_use.held is not Held.HELD:
+        note = (
+            "on a server of one's own: greenlight hook install --server; on a forge: a protected"
+            " branch as the ledger's ref (greenlight init --ledger-ref refs/heads/…), since git and"
+            " most forges refuse to rewind branches alone"
+        )
+    return Answer(data, tuple(lines), note=note)
+
+
+def _host() -> Answer:
     """Make a box of everything that can be had, and say what that was."""
     ability = find_ability(DEFAULT_PARENT)
     pieces = _pieces(ability)
