@@ -20,7 +20,7 @@ lint: .venv ## ruff and mypy, nothing changed
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 
-MADE = make_frozen make_schemas make_docs
+MADE = make_frozen make_corpus make_schemas make_docs
 
 made: .venv ## fails where schemas/ or generated pages are not current
 	for name in $(MADE); do $(PYTHON) tools/$$name.py --check || exit 1; done

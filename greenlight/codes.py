@@ -305,6 +305,23 @@ class Code(Enum):
     CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
     SCHEMA_UNKNOWN = (_F, "there is no schema of that name")
 
+    # Baselines, docs/spec/baseline.md
+    BASELINE_MISSING = (_V, "there is no baseline where one is wanted")
+    BASELINE_UNSIGNED = (_V, "nobody signed the baseline")
+    BASELINE_SIGNATURE_BAD = (_V, "a signature is not one over this baseline")
+    BASELINE_SIGNER_UNKNOWN = (_V, "nothing was given to look the baseline's signer up in")
+    BASELINE_SIGNER_NOT_TRUSTED = (_V, "none who is trusted to signed the baseline")
+    BASELINE_KEY_EXPIRED = (_V, "the key that signed the baseline is not valid at this time")
+    BASELINE_KEY_REVOKED = (_V, "the key that signed the baseline was revoked")
+    BASELINE_NEWER = (_V, "the baseline is newer than the change that it is to judge")
+    BASELINE_SUBJECT_DIFFERS = (_V, "what is compared with the baseline measured something else")
+    BASELINE_MALFORMED = (_F, "a baseline is not what docs/spec/baseline.md says")
+    BASELINE_SIGNED_BY_OTHER = (_R, "somebody else's signature lies beside the baseline")
+    BENCHMARK_NOT_FOUND = (_F, "the benchmark command cannot be started")
+    BENCHMARK_FAILED = (_F, "a run of the benchmark failed")
+    BENCHMARK_GARBAGE = (_F, "a benchmark printed what is no list of samples")
+    GPG_FAILED = (_F, "gpg did not do what it was asked")
+
     # Settings of a repository, docs/spec/settings.md
     SETTINGS_MALFORMED = (_F, "a settings file is not what docs/spec/settings.md says")
     SETTINGS_TWICE = (_F, "greenlight.toml and pyproject.toml both have settings")
@@ -323,10 +340,10 @@ class Code(Enum):
     GATE_LEFT_GARBAGE = (_R, "what a gate left is not JSON")
     GATE_SKIPPED = (_R, "a gate skipped that must not, or not now")
     CHANGED_NOTHING = (_R, "a change, or a batch, changed nothing")
-    METRIC_MISSING = (_R, "a gate did not leave a metric that has a threshold")
+    METRIC_MISSING = (_R, "a metric that has a threshold is not there")
     METRIC_NOT_A_NUMBER = (_R, "a metric is no number")
     METRIC_NEGATIVE = (_R, "a metric is negative and cannot be")
-    METRIC_OUT_OF_BOUNDS = (_R, "a metric is not what its threshold allows")
+    METRIC_OUT_OF_BOUNDS = (_R, "a metric is not what its threshold, or the baseline, allows")
     METRIC_NO_BASELINE = (_R, "no baseline that can be believed gives a metric its limit")
 
     # The forge and the consumer registry, docs/spec/consumers.md

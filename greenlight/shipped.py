@@ -1,6 +1,6 @@
-"""The files that are shipped beside the code: schemas, and the RERUN.sh of each format version.
+"""The files that are shipped beside the code: schemas, a RERUN.sh a format version, the corpus.
 
-In a wheel both lie inside the package.  In a checkout the schemas lie at the top,
+In a wheel all lie inside the package.  In a checkout the schemas lie at the top,
 where people look for them, so that is the second place (docs/adr/0012-packaging.md).
 """
 
@@ -25,6 +25,11 @@ def rerun_script(version: int = 1) -> bytes:
     if version not in _SCRIPTS:
         raise MalformedError(Code.UNSUPPORTED_VERSION, f"no RERUN.sh for format version {version}")
     return (_PACKAGE / "data" / _SCRIPTS[version]).read_bytes()
+
+
+def hostile_corpus() -> bytes:
+    """Return the corpus of documents that parsers are tried with (docs/spec/baseline.md)."""
+    return (_PACKAGE / "data" / "hostile-corpus.json").read_bytes()
 
 
 def schema_names() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from greenlight.model.codec import escape_pointer, kind_of, members, optional
-from greenlight.model.fields import Line, Note, Range, Text
+from greenlight.model.fields import MAX_INTEGER, Line, Measure, Note, Range, Text
 
 # Long texts show nothing that short ones do not; NFC and printable, as in a document.
 _CHARACTERS = st.sampled_from("abcXYZ 0189-_./:'\"\\é漢😀{}[]")
@@ -35,8 +35,9 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one for e
         return st.sampled_from([word.value for word in hint])
     if dataclasses.is_dataclass(hint):
         return objects_of(hint)
-    plain = {bool: st.booleans(), str: st.text(_CHARACTERS), int: st.integers()}
-    return plain[int if hint is Decimal else hint]
+    if hint is Decimal:
+        return st.integers(-MAX_INTEGER, MAX_INTEGER)
+    return {bool: st.booleans(), str: st.text(_CHARACTERS), int: st.integers()}[hint]
 
 
 def objects_of(cls: type) -> st.SearchStrategy[dict[str, Any]]:
@@ -53,7 +54,11 @@ def documents_of(cls: type) -> st.SearchStrategy[dict[str, Any]]:
     return objects_of(cls).map(lambda body: {"format": 1, "kind": kind_of(cls), **body})
 
 
-def _bounded(bound: Text | Range) -> st.SearchStrategy[Any]:
+def _bounded(bound: Text | Range | Measure) -> st.SearchStrategy[Any]:
+    if isinstance(bound, Measure):
+        # In the one spelling: what is whole has no point, and no zero stands at the end.
+        parts = st.integers(1, 10**9).map(lambda n: Decimal(n).scaleb(-4).normalize())
+        return parts.map(lambda n: int(n) if n == n.to_integral_value() else n)
     if isinstance(bound, Text):
         ascii_only = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
         return st.from_regex(bound.pattern, fullmatch=True, alphabet=ascii_only)

@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT))  # run as a plain script, also where nothing is in
 
 from tools.generated import bring_up_to_date  # noqa: E402 - after the path is set, as all below
 from tools.vectors import (  # noqa: E402
+    baseline,
     kit,
     ledger,
     packet_bytes,
@@ -26,7 +27,7 @@ from tools.vectors import (  # noqa: E402
 from tools.vectors.kit import VECTORS  # noqa: E402
 
 FOLDER = ROOT / "tests" / "vectors"
-AREAS = ("ledger", "packet", "store")  # every vector in them is made here
+AREAS = ("baseline", "ledger", "packet", "store")  # every vector in them is made here
 # Each fills the table as it loads.
 BREAKS = (packet_bytes, packet_documents, packet_recorded, stores)
 
@@ -44,6 +45,7 @@ def wanted() -> dict[Path, bytes]:
     made = {(vector.area, vector.name): vector.make() for vector in table}
     chains = ledger.make() | trust.chains()
     made |= {("ledger", name): files for name, files in chains.items()}
+    made |= {("baseline", name): files for name, files in baseline.make().items()}
     return {
         FOLDER / area / name / path: data
         for (area, name), files in made.items()

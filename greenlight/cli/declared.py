@@ -7,8 +7,11 @@ together.  A test holds that both give the same values (docs/adr/0017).
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, NamedTuple
 
+BASELINE = "baselines/metrics_baseline_v1.json"  # 000
+ROLES = ("owner", "executor", "reviewer", "operator", "log", "witness")
 MAX_COUNT = 9_999_999  # seven digits: a number a person means
 PACKET = "an id, a unique prefix of one (4 characters or more), a tree, a commit, or a folder"
 
@@ -414,7 +417,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
                 kind="word",
                 repeat=True,
                 required=True,
-                choices=("owner", "executor", "reviewer", "operator", "log", "witness"),
+                choices=ROLES,
             ),
             _HYBRID,
             _OUT,
@@ -459,6 +462,85 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--to", "TIME", "2026-01-31T23:59:59Z (default: what this clock says)"),
         ),
         "trust show": (),
+        "baseline capture": (
+            _word(
+                "argv",
+                "CMD...",
+                "the benchmark, behind -- (default: greenlight's own parsers)",
+                optional=True,
+                repeat=True,
+            ),
+            _option("--duration", "SECONDS", "begin runs for so long", kind="count"),
+            _option("--count", "N", "so many runs", kind="count"),
+            _option(
+                "--out",
+                "FILE",
+                f"where to (default: {BASELINE})",
+                kind="path",
+                default=Path(BASELINE),
+            ),
+            _option("--label", "LABEL", "repeatable: what you call it", repeat=True),
+            _option("--timeout", "SECONDS", "of one run (default: 60)", kind="count", default=60),
+            _option("--max-failures", "N", "runs that may fail (default: none)", kind="count"),
+            _flag("--samples", "CMD prints a sample a line: docs/spec/baseline.md"),
+            _flag("--replace", "take the place of a baseline that is there"),
+        ),
+        "baseline sign": (
+            _option(
+                "--baseline",
+                "FILE",
+                f"the baseline (default: {BASELINE})",
+                kind="path",
+                default=Path(BASELINE),
+            ),
+            _option(
+                "--signer",
+                "WHO",
+                "who signs: the name that others look your key up by; with --gpg the user id",
+                required=True,
+            ),
+            _flag("--gpg", "by gpg, as `gpg --armor --detach-sign --local-user WHO`"),
+            _flag("--replace", "take the place of somebody else's signature"),
+        ),
+        "baseline verify": (
+            Param(
+                "baseline",
+                "path",
+                f"the baseline (default: {BASELINE})",
+                metavar="[FILE]",
+                default=Path(BASELINE),
+            ),
+            _option(
+                "--base",
+                "REV",
+                "read it there (default: greenlight.base of the repository, or origin's branch)",
+            ),
+            _flag("--here", "the file as it lies, held to no base"),
+            _option("--signer", "WHO", "this one must have signed it"),
+            _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
+            _option("--revoked", "FILE", "OpenSSH keys that count no more", kind="path"),
+            _option(
+                "--role",
+                None,
+                "what a key of the trust root must be (default: owner)",
+                kind="word",
+                choices=ROLES,
+            ),
+            *_TRUST,
+        ),
+        "baseline compare": (
+            _word("baseline", "FILE", "the baseline", kind="path"),
+            _word(
+                "argv",
+                "CMD...",
+                "the benchmark, behind -- (default: greenlight's own parsers)",
+                optional=True,
+                repeat=True,
+            ),
+            _option("--current", "FILE", "metrics, instead of measuring now", kind="path"),
+            _option("--duration", "SECONDS", "begin runs for so long", kind="count"),
+            _option("--count", "N", "so many runs (default: 5)", kind="count"),
+        ),
         "schema": (
             _word("name", "NAME", "(default: list the names)", optional=True),
             _option("--check", "FILE", "check a file against it", kind="path"),

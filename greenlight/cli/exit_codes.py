@@ -12,6 +12,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
+from greenlight.codes import Code
 from greenlight.errors import (
     GreenlightError,
     MalformedError,
@@ -29,6 +30,7 @@ class Exit(IntEnum):
     REJECTED = 1
     CHAIN_BROKEN = 2
     PLATFORM = 2  # the same number, by another source
+    BASELINE = 6
     USAGE = 64
     MALFORMED = 65
     UNAVAILABLE = 69
@@ -51,6 +53,8 @@ _MEANINGS: Final = {
     Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); of "
     "`platform check`: the policy does not allow this host (000); and kept for the "
     "audit's warnings",
+    Exit.BASELINE: "of `baseline`: there is none, it may not judge, its benchmark fails, or a "
+    "metric is above what it allows (000)",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",
@@ -63,7 +67,6 @@ _MEANINGS: Final = {
 # Numbers of the source documents, each the property of a later command.
 RESERVED: Final[dict[int, str]] = {
     5: "the audit's branch-protection check (000)",
-    6: "the audit's baseline checks (000)",
     24: "a policy violation, and the structure lock (004)",
 }
 
@@ -76,11 +79,24 @@ _OF_ERROR: Final[tuple[tuple[type[GreenlightError], Exit], ...]] = (
     (StoreError, Exit.UNAVAILABLE),
 )
 
+# 000 gives these a number of their own, whoever could do something about them.
+_OF_CODE: Final = dict.fromkeys(
+    (
+        Code.BASELINE_MISSING,
+        Code.BENCHMARK_FAILED,
+        Code.BENCHMARK_GARBAGE,
+        Code.BENCHMARK_NOT_FOUND,
+    ),
+    Exit.BASELINE,
+)
+
 
 def exit_code_for(error: BaseException) -> Exit:
     """Return the exit code of a command that ended with ``error``."""
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
+    if isinstance(error, GreenlightError) and error.code in _OF_CODE:
+        return _OF_CODE[error.code]
     for cls, code in _OF_ERROR:
         if isinstance(error, cls):
             return code

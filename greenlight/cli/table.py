@@ -79,6 +79,12 @@ COMMANDS: Final = {
     "trust apply": Command("trust", "apply", "put a proposal in force that enough owners signed"),
     "trust show": Command("trust", "show", "show the trust root in force"),
     "clock correct": Command("clock", "correct", "set ledger time where it is ahead"),
+    "baseline capture": Command(
+        "baseline", "capture", "run a benchmark again and again, and write what it took"
+    ),
+    "baseline sign": Command("baseline", "sign", "vouch for a baseline, by OpenSSH key or GPG"),
+    "baseline verify": Command("baseline", "verify", "say whether a baseline may judge a change"),
+    "baseline compare": Command("baseline", "compare", "hold what is measured now to a baseline"),
     "schema": Command("schema", "run", "list, print or apply the JSON Schemas"),
     "completion": Command("completion", "run", "print the completion script of a shell"),
 }

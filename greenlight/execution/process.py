@@ -27,7 +27,7 @@ from typing import IO, Final, Self
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.execution.reading import fault
-from greenlight.execution.steps import StepResult
+from greenlight.execution.steps import StepResult, Usage
 from greenlight.primitives.limits import KIB
 
 DRAIN_SECONDS: Final = 1.0  # for output that is already written, and for the killed to vanish
@@ -67,15 +67,24 @@ NOT_FOUND: Final = StepResult(
 )
 
 
-def run_process(
+def run_process(  # noqa: PLR0913 - a command, and its bounds
     argv: Sequence[str],
     *,
     cwd: Path,
     env: Mapping[str, str],
     timeout_seconds: float,
     max_output_bytes: int,
+    stdin: IO[bytes] | None = None,
 ) -> StepResult:
     """Run ``argv`` to its end, or to the end of its time or output.
+
+    Args:
+        argv: Program and arguments.
+        cwd: Its folder.
+        env: Its whole environment.
+        timeout_seconds: Then it and its group are killed.
+        max_output_bytes: Of both streams together; then likewise.
+        stdin: A file that it reads, or nothing.
 
     Raises:
         StoreError: The machine cannot start a process, or cannot end one.
@@ -87,7 +96,7 @@ def run_process(
             bufsize=0,
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -97,7 +106,7 @@ def run_process(
         if error.errno in _NOT_RUNNABLE:
             return NOT_FOUND
         raise fault(error, argv[0]) from error
-    with _Watch(process, started + timeout_seconds, max_output_bytes) as watch:
+    with _Watch(process, started, timeout_seconds, max_output_bytes) as watch:
         watch.run()
         result = watch.result()
     return replace(result, duration_ms=round((time.monotonic() - started) * 1000))
@@ -107,13 +116,20 @@ class _Watch:
     """A running step: its pipes, its end, its limits."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], deadline: float, max_output_bytes: int
+        self,
+        process: subprocess.Popen[bytes],
+        started: float,
+        timeout_seconds: float,
+        max_output_bytes: int,
     ) -> None:
         self._process = process
-        self._deadline = deadline
+        self._started = started
+        self._deadline = started + timeout_seconds
         self._output_left = max_output_bytes
         self._status: tuple[int | None, int | None] | None = None  # exit code, signal
         self._timed_out = self._exceeded = self._outlived = False
+        self._ended = started
+        self._peak_rss_bytes = 0
         self._selector = selectors.DefaultSelector()
         self._out = bytearray()
         self._err = bytearray()
@@ -154,12 +170,13 @@ class _Watch:
                 break
             self._read(self._deadline)
             self._look()
+        self._ended = time.monotonic()
         self._kill()
         drained_by = time.monotonic() + DRAIN_SECONDS
         while self._pipes and not self._exceeded and time.monotonic() < drained_by:
             self._read(drained_by)
         self._outlived = bool(self._pipes) and not self._exceeded
-        self._process.wait(KILL_SECONDS)
+        self._reap()
 
     def result(self) -> StepResult:
         exit_code, number = self._status or (None, None)
@@ -183,6 +200,7 @@ class _Watch:
             duration_ms=0,
             code=code,
             outlived=self._outlived,
+            usage=Usage(round((self._ended - self._started) * 1e9), self._peak_rss_bytes),
         )
 
     def _read(self, until: float) -> None:
@@ -214,8 +232,8 @@ class _Watch:
     def _look(self) -> None:
         """See whether the process has ended, without reaping it."""
         if sys.platform == "darwin":  # has no waitid in Python 3.11
-            code = self._process.poll()
-            if code is not None:
+            if self._wait():
+                code = self._process.returncode
                 self._status = (code, None) if code >= 0 else (None, -code)
             return
         try:
@@ -230,6 +248,25 @@ class _Watch:
         if info is not None and info.si_pid:
             exited = info.si_code == os.CLD_EXITED
             self._status = (info.si_status, None) if exited else (None, info.si_status)
+
+    def _reap(self) -> None:
+        """Take the dead process's status, and with it what it used."""
+        gone_by = time.monotonic() + KILL_SECONDS
+        while not self._wait():
+            if time.monotonic() >= gone_by:
+                raise StoreError(Code.IO_FAILED, "a step ended and cannot be reaped")
+            time.sleep(_TICK_SECONDS / 10)
+
+    def _wait(self) -> bool:
+        """Reap the process where it has ended; report whether it has."""
+        if self._process.returncode is None:
+            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
+            if pid == 0:
+                return False
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            unit = 1 if sys.platform == "darwin" else KIB
+            self._peak_rss_bytes = usage.ru_maxrss * unit
+        return True
 
     def _end_now(self) -> None:
         """Kill, and wait until the process is dead."""

@@ -80,6 +80,20 @@ class StepSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What the kernel counted of a program and of those that it waited for.
+
+    Attributes:
+        elapsed_ns: Nanoseconds from its start to its end.
+        peak_rss_bytes: Largest resident set of any one of them, not their sum; what the one
+            that started it held then counts as its own (``execution.meter``).
+    """
+
+    elapsed_ns: int
+    peak_rss_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """What came of one command.
 
@@ -95,6 +109,7 @@ class StepResult:
         code: Why it failed; None where it ended with exit code 0.
         attempts: What it tried, where that was recorded.
         exchanges: What went through the recording proxy, where there was one.
+        usage: What it took, where the one that ran it waited for it itself.
         outlived: Whether a process that it started left its group and still held its output
             when the step was over: nothing ended that process.
     """
@@ -111,6 +126,7 @@ class StepResult:
     outlived: bool = False
     attempts: Recorder | None = None
     exchanges: Recording | None = None
+    usage: Usage | None = None
 
 
 def build_environment(

@@ -21,7 +21,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, Final, TypeVar
 
-from greenlight.model.fields import Range, Text
+from greenlight.model.fields import Measure, Range, Text
 
 FORMAT_VERSION = 1
 MAX_ROWS = 1_000_000  # elements of one array: above every count limit, below memory trouble
@@ -172,7 +172,9 @@ def _quick(hint: Any) -> Callable[[Any], Any]:
     origin = typing.get_origin(hint)
     if origin is typing.Annotated:
         base, bound = typing.get_args(hint)[:2]
-        return _quick_text(bound) if isinstance(bound, Text) else _quick_range(base, bound)
+        if isinstance(bound, Range):
+            return _quick_range(base, bound)
+        return _quick_text(bound) if isinstance(bound, Text) else _quick_measure(base, bound)
     if origin is tuple:
         return _quick_array(_quick(typing.get_args(hint)[0]))
     if isinstance(hint, type) and is_dataclass(hint):
@@ -206,6 +208,15 @@ def _quick_range(base: type, bound: Range) -> Callable[[Any], Any]:
         if type(data) is not base or not low <= data <= high:  # type: ignore[operator]  # an int by the test before
             raise _Odd
         return data
+
+    return read
+
+
+def _quick_measure(base: Any, bound: Measure) -> Callable[[Any], Any]:
+    def read(data: Any) -> Any:
+        if type(data) not in (int, base) or not 0 <= data <= bound.high:
+            raise _Odd
+        return base(data)
 
     return read
 
@@ -256,16 +267,21 @@ def optional(hint: Any) -> Any:
 
 
 def _read_bounded(
-    base: type,
-    bound: Text | Range,
-    data: object,
+    base: Any,
+    bound: Text | Range | Measure,
+    data: Any,
     pointer: str,
     problems: list[Problem],
 ) -> object:
     if isinstance(bound, Text):
         if not isinstance(data, str) or not _compiled(bound.pattern).fullmatch(data):
             problems.append(Problem(pointer, bound.shape, describe(data)))
-    elif type(data) is not base or not bound.low <= data <= bound.high:  # type: ignore[operator]  # an int by the test before
+    elif isinstance(bound, Measure):
+        # A whole number has no point, so it comes as an integer; True is none.
+        if type(data) in (int, base) and 0 <= data <= bound.high:
+            return base(data)
+        problems.append(Problem(pointer, f"a number from 0 to {bound.high}", describe(data)))
+    elif type(data) is not base or not bound.low <= data <= bound.high:
         problems.append(
             Problem(pointer, f"an integer from {bound.low} to {bound.high}", describe(data))
         )

@@ -36,6 +36,13 @@ class Range:
     high: int
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Bounds of a measured number, from zero on: ``primitives.decimals``, ``model.baseline``."""
+
+    high: int
+
+
 # No control character, no line or paragraph separator: a document's text is one line.
 _PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]"
 

@@ -22,6 +22,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
+from greenlight.model.baseline import Baseline
 from greenlight.model.codec import (
     FORMAT_VERSION,
     MAX_ROWS,
@@ -33,20 +34,27 @@ from greenlight.model.codec import (
 )
 from greenlight.model.consumers import Registry
 from greenlight.model.documents import DOCUMENTS
-from greenlight.model.fields import Range, Text
+from greenlight.model.fields import Measure, Range, Text
 from greenlight.model.lane import Lane
 from greenlight.model.settings import Settings
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLASS_KEYWORD: Final = "x-greenlight-class"  # recorded, outcome or derived (ADR 0013)
 
-# Every schema by name: the kinds of document, and the files that people write.
-SCHEMAS: Final[Mapping[str, type]] = {
+# Files that people write.
+WRITTEN: Final[Mapping[str, type]] = {
     "consumers": Registry,
     "lane": Lane,
     "settings": Settings,
-} | {kind_of(cls): cls for cls in DOCUMENTS}
-_FILES: Final = {cls: name for name, cls in SCHEMAS.items() if cls not in DOCUMENTS}
+}
+# Files that greenlight writes and no packet needs to hold; each says its kind and format.
+KEPT: Final[tuple[type, ...]] = (Baseline,)
+# Every schema by name.
+SCHEMAS: Final[Mapping[str, type]] = {
+    **WRITTEN,
+    **{kind_of(cls): cls for cls in (*DOCUMENTS, *KEPT)},
+}
+_NAMES: Final = {cls: name for name, cls in WRITTEN.items()}
 
 _JSON_TYPES: Final = {str: "string", int: "integer", bool: "boolean", Decimal: "number"}
 
@@ -59,7 +67,7 @@ def schema_of(cls: type) -> dict[str, Any]:
     """
     defs: dict[str, Any] = {}
     body = _object(cls, defs)
-    if cls in DOCUMENTS:
+    if cls not in _NAMES:
         kind = {"const": kind_of(cls), "description": "What this document is."}
         version = {"const": FORMAT_VERSION, "description": "Version of the packet format."}
         body["properties"] |= {"format": version, "kind": kind}
@@ -76,7 +84,7 @@ def schema_id(cls: type) -> str:
 
 def schema_name(cls: type) -> str:
     """Return the name under which ``SCHEMAS`` keeps the schema of ``cls``."""
-    return _FILES.get(cls) or kind_of(cls)
+    return _NAMES.get(cls) or kind_of(cls)
 
 
 def title_of(cls: type) -> str:
@@ -142,9 +150,11 @@ def _value(hint: Any, defs: dict[str, Any]) -> dict[str, Any]:
     return {"type": _JSON_TYPES[hint]}
 
 
-def _bounded(bound: Text | Range) -> dict[str, Any]:
+def _bounded(bound: Text | Range | Measure) -> dict[str, Any]:
     if isinstance(bound, Text):
         return {"type": "string", "pattern": anchored(bound.pattern)}
+    if isinstance(bound, Measure):
+        return {"type": "number", "minimum": 0, "maximum": bound.high}
     return {"type": "integer", "minimum": bound.low, "maximum": bound.high}
 
 

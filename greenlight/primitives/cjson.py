@@ -4,7 +4,8 @@ UTF-8, keys sorted by code point, two-space indent, LF at the end, no escape tha
 is not needed (RFC 8259 leaves all of this open; a packet's tree does not).  Only
 what every reader holds exactly is a value: text in NFC, integers within
 ±(2^53 - 1), booleans, null, arrays, objects.  No floats: a measured value is a
-decimal string with its unit in the field's name.
+decimal string with its unit in the field's name.  Files of measurements, which are
+no packet's documents, ask for ``decimals``: numbers of ``primitives.decimals``.
 
 Control characters are refused, but for LF and tab, which a step's arguments may
 hold: jq escapes U+007F and Python does not, and a terminal acts on the rest.
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from types import ModuleType
 from typing import Final, NoReturn, TypeAlias
 
 from greenlight.codes import Code
@@ -35,21 +37,30 @@ _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _DEEPEST: Final = "\n" + "  " * MAX_JSON_DEPTH
 
 
-def encode(value: object) -> bytes:
+def encode(value: object, *, decimals: bool = False) -> bytes:
     """Return the one spelling of ``value``; tuples are arrays.
+
+    Args:
+        value: What is spelt.
+        decimals: Whether a ``Decimal`` may stand in it.
 
     Raises:
         MalformedError: A value, a key or a text is not among those listed above,
             or the nesting is deeper than MAX_JSON_DEPTH.
     """
-    _check_value(value, "", 0)
-    text = _spell(value)
+    _check_value(value, "", 0, decimals=decimals)
+    text = _spell(value, decimals=decimals)
     _check_text(text)
     return _utf8(text)
 
 
-def decode(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Json:
+def decode(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES, decimals: bool = False) -> Json:
     """Return the value that ``data`` spells.
+
+    Args:
+        data: The bytes.
+        max_bytes: More are not looked at.
+        decimals: Whether a number with a point may stand in it; it is then a ``Decimal``.
 
     Raises:
         MalformedError: ``data`` is not what ``encode`` writes, or longer than ``max_bytes``.
@@ -60,13 +71,13 @@ def decode(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Json:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _malformed("UTF-8", f"another byte at offset {error.start}") from error
-    value = _parse(text)
-    again = _spell(value)
+    value = _parse(text, decimals=decimals)
+    again = _spell(value, decimals=decimals)
     if again != text:
         raise _difference(text, again)
     _check_text(text)
     if _DEEPEST in text:
-        _check_value(value, "", 0)
+        _check_value(value, "", 0, decimals=decimals)
     return value
 
 
@@ -89,8 +100,16 @@ def decode_any(data: bytes, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Json:
     return value
 
 
-def _spell(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+def _spell(value: object, *, decimals: bool = False) -> str:
+    default = _decimals().plain if decimals else None
+    spelt = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, default=default)
+    return spelt + "\n"
+
+
+def _decimals() -> ModuleType:
+    from greenlight.primitives import decimals  # noqa: PLC0415 - few documents have measurements
+
+    return decimals
 
 
 def _utf8(text: str) -> bytes:
@@ -102,15 +121,22 @@ def _utf8(text: str) -> bytes:
         ) from error
 
 
+def _is_decimal(value: object) -> bool:
+    return isinstance(value, _decimals().Decimal)
+
+
 def _parse(
-    text: str, object_pairs_hook: Callable[[list[tuple[str, Json]]], dict[str, Json]] | None = None
+    text: str,
+    object_pairs_hook: Callable[[list[tuple[str, Json]]], dict[str, Json]] | None = None,
+    *,
+    decimals: bool = False,
 ) -> Json:
     try:
         value: Json = json.loads(
             text,
             object_pairs_hook=object_pairs_hook,
             parse_int=_integer,
-            parse_float=_refuse_number,
+            parse_float=_decimals().parse_decimal if decimals else _refuse_number,
             parse_constant=_refuse_number,
         )
     except RecursionError as error:
@@ -134,9 +160,9 @@ def _refuse_number(digits: str) -> NoReturn:
     raise _malformed("an integer within plus or minus 2^53 - 1", digits[:40])
 
 
-def _check_value(value: object, pointer: str, depth: int) -> None:
+def _check_value(value: object, pointer: str, depth: int, *, decimals: bool = False) -> None:
     """Refuse what JSON can spell, or Python would turn into something it can spell."""
-    if isinstance(value, str | bool) or value is None:
+    if isinstance(value, str | bool) or value is None or (decimals and _is_decimal(value)):
         return
     if isinstance(value, int):
         if abs(value) > MAX_SAFE_INTEGER:
@@ -150,10 +176,10 @@ def _check_value(value: object, pointer: str, depth: int) -> None:
         for key, item in value.items():
             if not isinstance(key, str):  # json.dumps would quote it without a word
                 raise _malformed("a text as key", f"{key!a} at {pointer or '/'}")
-            _check_value(item, f"{pointer}/{key}", depth + 1)
+            _check_value(item, f"{pointer}/{key}", depth + 1, decimals=decimals)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            _check_value(item, f"{pointer}/{index}", depth + 1)
+            _check_value(item, f"{pointer}/{index}", depth + 1, decimals=decimals)
     else:
         raise _malformed(
             "text, integer, boolean, null, array or object",

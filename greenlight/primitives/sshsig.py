@@ -41,6 +41,22 @@ def verify(message: bytes, armoured: str, namespace: str) -> PublicKey:
         MalformedError: SSHSIG_MALFORMED: another format, version, hash or namespace, another
             kind of key, or a signature that does not verify.
     """
+    key, signature = _parse(armoured, namespace)
+    if not key.verify(signature, _signed_data(message, namespace)):
+        raise _malformed("the signature does not verify")
+    return key
+
+
+def claimed_key(armoured: str, namespace: str) -> PublicKey:
+    """Return the key that a signature says it is by; nothing is verified.
+
+    Raises:
+        MalformedError: SSHSIG_MALFORMED, as ``verify`` says of its form.
+    """
+    return _parse(armoured, namespace)[0]
+
+
+def _parse(armoured: str, namespace: str) -> tuple[PublicKey, bytes]:
     if len(armoured) > MAX_SSHSIG_BYTES:
         raise _malformed(f"{len(armoured)} characters, at most {MAX_SSHSIG_BYTES} are read")
     text = armoured if armoured.endswith("\n") else armoured + "\n"
@@ -59,9 +75,7 @@ def verify(message: bytes, armoured: str, namespace: str) -> PublicKey:
         raise _malformed(
             f"not one spelling of version {_VERSION}, {KEY_TYPE}, sha512, namespace {namespace}"
         )
-    if not key.verify(signature, _signed_data(message, namespace)):
-        raise _malformed("the signature does not verify")
-    return key
+    return key, signature
 
 
 def _key_at(blob: bytes, at: int) -> PublicKey:

@@ -34,6 +34,7 @@ _WRITTEN: Final[dict[str, tuple[Callable[[bytes], object], Code]]] = {
     "lane": (_yaml, Code.LANE_MALFORMED),
     "settings": (read_toml, Code.SETTINGS_MALFORMED),
 }
+_MEASURED: Final = frozenset({"metrics-baseline"})  # those with numbers that have a point
 
 
 def schema_names() -> tuple[str, ...]:
@@ -60,7 +61,10 @@ def check_against_schema(name: str, data: bytes) -> list[Finding]:
     """
     schema: Any = cjson.decode(shipped.schema(name), max_bytes=MAX_DOCUMENT_BYTES)
     try:
-        value: Any = _WRITTEN[name][0](data) if name in _WRITTEN else cjson.decode(data)
+        if name in _WRITTEN:
+            value: Any = _WRITTEN[name][0](data)
+        else:
+            value = cjson.decode(data, decimals=name in _MEASURED)
     except MalformedError as error:
         code = error.code if name in _WRITTEN else Code.DOCUMENT_MALFORMED
         return [Finding(code, name, "a document in its one spelling", str(error))]

@@ -96,7 +96,7 @@ def judging_settings(store: Store | None, tree: WorkTree | None, start: Path, ba
         if base:
             raise _unknown(base)
         return _of_folder(start)
-    name, commit = _base(tree, base)
+    name, commit = find_base(tree, base)
     if not commit:
         return _of_folder(tree.root)
     own = read_file_at(store, commit, FILE, max_bytes=MAX_SETTINGS_BYTES)
@@ -109,8 +109,12 @@ def settings_of_folder(folder: Path) -> Settings:
     return _of_folder(folder).settings
 
 
-def _base(tree: WorkTree, asked: str) -> tuple[str, str]:
-    """Return what names the base, and its commit; two empty texts where there is none."""
+def find_base(tree: WorkTree, asked: str) -> tuple[str, str]:
+    """Return what names the base, and its commit; two empty texts where there is none.
+
+    Raises:
+        UsageError: BASE_UNKNOWN.
+    """
     name = asked or setting_of(tree.root, SETTING) or default_branch(tree.root)
     if not name:
         return "", ""

@@ -11,7 +11,7 @@ from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
-from greenlight.store.gitobjects import FILE, parse_commit, parse_tree
+from greenlight.store.gitobjects import FILE, object_id, parse_commit, parse_tree
 from greenlight.store.repository import Store
 
 _SECONDS: Final = 30  # git answers in milliseconds; a broken one must not stop a command
@@ -67,6 +67,18 @@ def is_ancestor(start: Path, older: str, newer: str) -> bool:
     return _ask(start, "merge-base", "--is-ancestor", older, newer) is not None
 
 
+def committed_at(start: Path, commit: str) -> int | None:
+    """Return when a commit was made, in seconds since 1970, as its committer said; or None."""
+    found = _ask(start, "show", "-s", "--no-show-signature", "--format=%ct", commit)
+    return int(found) if found is not None and found.isascii() and found.isdigit() else None
+
+
+def is_clean(start: Path) -> bool | None:
+    """Report whether `git status` shows nothing; None where it cannot say."""
+    said = _ask(start, "-c", "core.fsmonitor=false", "status", "--porcelain", "-z")
+    return None if said is None else not said
+
+
 def tree_of(store: Store, commit: str) -> str:
     """Return the tree of a commit.
 
@@ -93,6 +105,8 @@ def read_file_at(store: Store, commit: str, path: str, *, max_bytes: int) -> byt
     oid = tree_of(store, commit)
     names = path.split("/")
     for depth, name in enumerate(names, 1):
+        if oid == object_id("tree", b"", store.object_format):
+            return None  # git knows the empty tree, and need not have it
         body = store.objects.read_as("tree", oid)
         entries = parse_tree(body, store.object_format)
         entry = next((each for each in entries if each.name == name.encode()), None)
@@ -124,6 +138,7 @@ def _ask(start: Path, *words: str) -> str | None:
                 "PATH": os.defpath,
                 "GIT_CONFIG_NOSYSTEM": "1",
                 "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_NO_REPLACE_OBJECTS": "1",  # a ref of the clone would be another commit
                 "GIT_OPTIONAL_LOCKS": "0",
                 "LC_ALL": "C",
             },

@@ -52,7 +52,7 @@ def verify_signer(
             Code.SIGNER_NOT_TRUSTED,
             _WHERE,
             f"one of {len(trusted)} trusted keys",
-            f"{format_public(key)}, which is {_why_not(same[0], at) if same else 'not among them'}",
+            f"{format_public(key)}, which is {why_not(same[0], at) if same else 'not among them'}",
         )
     ]
 
@@ -60,15 +60,15 @@ def verify_signer(
 def _vouches(one: PublicKey | AllowedSigner, key: PublicKey, at: datetime | None) -> bool:
     if isinstance(one, PublicKey):
         return one == key
-    return one.key == key and not _why_not(one, at)
+    return one.key == key and not why_not(one, at)
 
 
-def _why_not(line: AllowedSigner, at: datetime | None) -> str:
+def why_not(line: AllowedSigner, at: datetime | None, namespace: str = NAMESPACE) -> str:
     """Say why a line with the right key does not vouch for it; empty where it does."""
     if line.cert_authority:
         return "given as an authority for certificates only"
-    if line.namespaces is not None and not _matches(line.namespaces):
-        return f"not given for the namespace {NAMESPACE}"
+    if line.namespaces is not None and not matches(namespace, line.namespaces):
+        return f"not given for the namespace {namespace}"
     if at is None:
         limited = line.valid_after is not None or line.valid_before is not None
         return "given for a time only, and the time of the seal is not known" if limited else ""
@@ -79,7 +79,7 @@ def _why_not(line: AllowedSigner, at: datetime | None) -> str:
     return ""
 
 
-def _matches(patterns: Sequence[str]) -> bool:
+def matches(text: str, patterns: Sequence[str]) -> bool:
     """Match as OpenSSH does: ``*`` and ``?``, and a pattern after ``!`` that hits refuses."""
-    hits = [pattern for pattern in patterns if fnmatchcase(NAMESPACE, pattern.removeprefix("!"))]
+    hits = [pattern for pattern in patterns if fnmatchcase(text, pattern.removeprefix("!"))]
     return bool(hits) and not any(pattern.startswith("!") for pattern in hits)

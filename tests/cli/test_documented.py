@@ -96,6 +96,7 @@ def test_every_field_is_documented(broken: World, tmp_path: Path) -> None:
         "trust show": ("trust", "show"),
         "trust set": ("trust", "set", "--expires", "2090-01-01T00:00:00Z", *at),
         "clock correct": ("clock", "correct", *at),
+        "baseline verify": ("baseline", "verify", "none.json"),
         "schema": ("schema", "lane"),
         "completion": ("completion", "bash"),
     }

@@ -33,6 +33,7 @@ _AT_RECURSIVE: Final = 0x8000
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_CAPBSET_DROP = 1, 4, 24
 _PR_SET_NO_NEW_PRIVS, _PR_SET_PTRACER, _PR_CAP_AMBIENT = 38, 0x59616D61, 47
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _CAP_VERSION: Final = 0x20080522
 _CAPABILITIES: Final = 64
 
@@ -105,6 +106,16 @@ def pivot_here() -> None:
 def die_with_parent() -> None:
     """Be killed when the parent ends."""
     _checked(_libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0), "prctl")
+
+
+def end_with_parent() -> None:
+    """Be asked to end (SIGTERM) when the parent ends."""
+    _checked(_libc.prctl(_PR_SET_PDEATHSIG, 15, 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
 def be_undumpable() -> None:
