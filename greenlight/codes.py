@@ -361,6 +361,12 @@ class Code(Enum):
     FORGE_UNREACHABLE = (_F, "the forge cannot be reached")
     FORGE_TIMED_OUT = (_F, "the forge did not answer in time")
 
+    # The audit, docs/spec/audit.md
+    AUDIT_PROTECTION = (_R, "a check that is registered is not enforced by the forge")
+    AUDIT_UNREAD = (_R, "the live rules of a consumer could not be read")
+    AUDIT_SKIPPED = (_R, "a check of the audit was not made")
+    AUDIT_WARNED = (_R, "a check of the audit has warnings")
+
     # Platform policy (docs/PLATFORM_POLICY.md)
     PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
     PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")

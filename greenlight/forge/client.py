@@ -44,6 +44,18 @@ _TOO_MANY, _FORBIDDEN, _UNAUTHORIZED, _NOT_FOUND, _NOT_MODIFIED = 429, 403, 401,
 stamina.instrumentation.set_on_retry_hooks([])
 
 
+class ForgeError(StoreError):
+    """A forge that could not be read.
+
+    Attributes:
+        said: What it says is wrong, as it came; empty where it says nothing.
+    """
+
+    def __init__(self, code: Code, message: str, said: str = "") -> None:
+        super().__init__(code, message)
+        self.said = said
+
+
 class _Again(Exception):  # noqa: N818 - internal control flow
     """What may be better the next time.
 
@@ -280,10 +292,11 @@ class Forge(AbstractContextManager["Forge"]):
             raise self._error(Code.FORGE_REDIRECT, url, "its next page is elsewhere")
         return link
 
-    def _error(self, code: Code, url: str, said: str) -> StoreError:
+    def _error(self, code: Code, url: str, said: str) -> ForgeError:
         where = url.removeprefix(self.base)
         text = f"{escape(where)[:300]}: {escape(said)[:300]}"
-        return StoreError(code, text.replace(self.token, "…"))  # a forge that sends it back
+        # A forge that sends it back.
+        return ForgeError(code, text.replace(self.token, "…"), said)
 
 
 def _wait_of(error: Exception) -> bool | float:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError
-from greenlight.forge.client import Forge
+from greenlight.forge.client import Forge, ForgeError
 from greenlight.model.live_rules import CLASSIC, LiveCheck, LiveRules
 from greenlight.primitives.text import escape
 
@@ -67,7 +67,8 @@ def _classic(
             forge.get("repos", owner, name, "branches", branch, "protection"), "protection"
         )
     except StoreError as error:
-        if error.code is Code.FORGE_NOT_FOUND and _NOT_PROTECTED in str(error):
+        said = error.said if isinstance(error, ForgeError) else ""
+        if error.code is Code.FORGE_NOT_FOUND and _NOT_PROTECTED in said:
             return None
         if error.code not in _UNSEEN:
             raise
