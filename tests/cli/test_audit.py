@@ -221,6 +221,16 @@ def test_a_forge(ready, reply, status, code):
             assert code in done.stderr
 
 
+def test_weaker_than_it_looks(ready):
+    """Enforced, by anybody's word: a warning, and no green."""
+    anybody = {"contexts": ["registry-ci"], "checks": []}
+    with forge(Reply(PROTECTED | {"required_status_checks": anybody})) as server:
+        done, report = ready.audit(**asking(server))
+    assert (done.returncode, report["branch_protection"]["status"]) == (2, "ok")
+    assert "AUDIT_WARNED" in done.stderr
+    assert "may be reported by any app" in report["branch_protection"]["warnings"][0]
+
+
 def test_a_registry_of_nobody(ready, tmp_path):
     """Nobody who is registered is nobody who was read; rubbish is no registry."""
     for text, code in (
