@@ -368,6 +368,7 @@ class Code(Enum):
     AUDIT_WARNED = (_R, "a check of the audit has warnings")
 
     # Promotion, docs/spec/promotion.md
+    HANDOFF_NOT_INTACT = (_R, "a packet that does not verify is handed over with no claim")
     PROMOTION_BLOCKED = (_R, "a condition of a promotion does not hold, or is not known to")
     TARGET_UNKNOWN = (_F, "no promotion target of that name is declared")
 
