@@ -260,6 +260,19 @@ def test_the_base_of_the_repository_is_taken_by_itself(person: World) -> None:
     assert json.loads(json.dumps(here["notes"]))
 
 
+def test_a_shallow_clone_can_verify_a_file_alone(person: World, tmp_path: Path) -> None:
+    """It has no base to read, and says so where one is asked for."""
+    put(person)
+    person.ok("baseline", "sign", "--signer", "me")
+    git("add", "-A", cwd=person.repo)
+    git("commit", "-q", "-m", "A baseline", cwd=person.repo)
+    clone = tmp_path / "clone"
+    git("clone", "-q", "--depth", "1", f"file://{person.repo}", clone, cwd=tmp_path)
+    words = ("baseline", "verify", "--key", key(person))
+    assert person(*words, "--here", cwd=clone).exit == 0
+    assert person(*words, cwd=clone).refused(69, "STORE_SHALLOW")
+
+
 def test_every_code_of_baselines_is_given_somewhere() -> None:
     """What is listed here is shown above, or by the vectors."""
     assert {code.name for code in Code if code.name.startswith(("BASELINE_", "BENCHMARK_"))} == {
