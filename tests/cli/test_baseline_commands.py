@@ -45,7 +45,7 @@ def test_the_worked_examples_of_000(person: World) -> None:
     done = person.ok(*capture, "--", *SLEEP)
     assert "parse_p95_ms" in done.out
     made = decode_baseline((person.repo / DEFAULT_PATH).read_bytes())
-    assert made.runs >= 2
+    assert made.runs == made.samples >= 1
     assert made.commit == git("rev-parse", "HEAD", cwd=person.repo)
     assert made.tree.value == "clean"
     sign = ("baseline", "sign", "--baseline", DEFAULT_PATH, "--signer", "sre-lead@example.com")
