@@ -346,6 +346,27 @@ class Code(Enum):
     METRIC_OUT_OF_BOUNDS = (_R, "a metric is not what its threshold, or the baseline, allows")
     METRIC_NO_BASELINE = (_R, "no baseline that can be believed gives a metric its limit")
 
+    # The forge and the consumer registry, docs/spec/consumers.md
+    CONSUMERS_MALFORMED = (_F, "a consumer registry is not what docs/spec/consumers.md says")
+    CONSUMER_TWICE = (_F, "a consumer, or a check of one, is registered twice")
+    FORGE_UNAUTHORIZED = (_F, "the forge does not know the token")
+    FORGE_FORBIDDEN = (_F, "the token may not read that")
+    FORGE_NOT_FOUND = (_F, "the forge has no such thing, or does not show it to this token")
+    FORGE_RATE_LIMITED = (_F, "the forge answers no more questions for now")
+    FORGE_FAILED = (_F, "the forge failed, or answered what it never should")
+    FORGE_REDIRECT = (_F, "the forge points elsewhere, where the token must not go")
+    FORGE_NOT_JSON = (_F, "the forge answered with something other than what its API has")
+    FORGE_TRUNCATED = (_F, "the forge's answer is not whole")
+    FORGE_TOO_LARGE = (_F, "the forge's answer is larger than is read")
+    FORGE_UNREACHABLE = (_F, "the forge cannot be reached")
+    FORGE_TIMED_OUT = (_F, "the forge did not answer in time")
+
+    # The audit, docs/spec/audit.md
+    AUDIT_PROTECTION = (_R, "a check that is registered is not enforced by the forge")
+    AUDIT_UNREAD = (_R, "the live rules of a consumer could not be read")
+    AUDIT_SKIPPED = (_R, "a check of the audit was not made")
+    AUDIT_WARNED = (_R, "a check of the audit has warnings")
+
     # Platform policy (docs/PLATFORM_POLICY.md)
     PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
     PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")

@@ -30,6 +30,8 @@ class Exit(IntEnum):
     REJECTED = 1
     CHAIN_BROKEN = 2
     PLATFORM = 2  # the same number, by another source
+    WARNINGS = 2  # and of the audit
+    PROTECTION = 5
     BASELINE = 6
     USAGE = 64
     MALFORMED = 65
@@ -51,10 +53,12 @@ _MEANINGS: Final = {
     "REJECTED, UNVERIFIABLE or WITHHELD; under `--require clean` also a status that is not clean; "
     "of `ledger verify`: fewer entries than were asked for (004)",
     Exit.CHAIN_BROKEN: "of `ledger verify`: the ledger's integrity is broken (004); of "
-    "`platform check`: the policy does not allow this host (000); and kept for the "
-    "audit's warnings",
-    Exit.BASELINE: "of `baseline`: there is none, it may not judge, its benchmark fails, or a "
-    "metric is above what it allows (000)",
+    "`platform check`: the policy does not allow this host (000); of `audit`: nothing "
+    "is fatal, and there are warnings (000)",
+    Exit.PROTECTION: "of `audit`: a consumer's branch protection is not what is registered, or "
+    "could not be read (000)",
+    Exit.BASELINE: "of `audit` and `baseline`: there is none, it may not judge, its benchmark "
+    "fails, or a metric is above what it allows (000)",
     Exit.USAGE: "the command line is wrong, or names what does not exist",
     Exit.MALFORMED: "an input does not parse as the format it claims to be",
     Exit.UNAVAILABLE: "the store, a file or the machine does not serve: missing, locked, full",
@@ -66,7 +70,6 @@ _MEANINGS: Final = {
 
 # Numbers of the source documents, each the property of a later command.
 RESERVED: Final[dict[int, str]] = {
-    5: "the audit's branch-protection check (000)",
     24: "a policy violation, and the structure lock (004)",
 }
 

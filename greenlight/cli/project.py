@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -60,8 +59,3 @@ def project_of(arguments: Values) -> Iterator[Project]:
             ledger = stack.enter_context(open_store(arguments.store, start))
         judging = judging_settings(repository, tree, start, arguments.base or "")
         yield Project(start if tree is None else tree.root, tree, repository, ledger, judging)
-
-
-def variables() -> dict[str, str]:
-    """Return the environment of this process, for those who are given a few of its variables."""
-    return dict(os.environ)

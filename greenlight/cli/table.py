@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "keys new": Command("keys", "new", "make an OpenSSH Ed25519 key"),
     "keys show": Command("keys", "show", "show the public half of the signing key"),
     "doctor": Command("doctor", "run", "say what this host can enforce, or what a remote does"),
+    "audit": Command("audit", "run", "say whether this may go on to a canary: exit 0, 2, 5 or 6"),
     "gate list": Command("gate", "list_", "list the gates, and what their settings mean"),
     "gate run": Command("gate", "run", "run gates side by side, and judge what they left"),
     "gate graduate": Command("gate", "graduate", "let a gate block that was green for seven days"),

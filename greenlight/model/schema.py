@@ -32,6 +32,7 @@ from greenlight.model.codec import (
     optional,
     to_plain,
 )
+from greenlight.model.consumers import Registry
 from greenlight.model.documents import DOCUMENTS
 from greenlight.model.fields import Measure, Range, Text
 from greenlight.model.lane import Lane
@@ -41,7 +42,11 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 CLASS_KEYWORD: Final = "x-greenlight-class"  # recorded, outcome or derived (ADR 0013)
 
 # Files that people write.
-WRITTEN: Final[Mapping[str, type]] = {"lane": Lane, "settings": Settings}
+WRITTEN: Final[Mapping[str, type]] = {
+    "consumers": Registry,
+    "lane": Lane,
+    "settings": Settings,
+}
 # Files that greenlight writes and no packet needs to hold; each says its kind and format.
 KEPT: Final[tuple[type, ...]] = (Baseline,)
 # Every schema by name.

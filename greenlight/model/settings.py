@@ -59,6 +59,11 @@ class Audit:
         ["./parse", "-"],
         default=(),
     )
+    parser_formats: tuple[Label, ...] = given(
+        "What it reads, of the formats of the hostile corpus; a parser needs at least one.",
+        ["json"],
+        default=(),
+    )
 
 
 @value

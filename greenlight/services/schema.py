@@ -30,6 +30,7 @@ def _yaml(data: bytes) -> object:
 
 # Files that people write: how each is read, and the code of what is wrong in it.
 _WRITTEN: Final[dict[str, tuple[Callable[[bytes], object], Code]]] = {
+    "consumers": (_yaml, Code.CONSUMERS_MALFORMED),
     "lane": (_yaml, Code.LANE_MALFORMED),
     "settings": (read_toml, Code.SETTINGS_MALFORMED),
 }

@@ -46,6 +46,8 @@ def _check(settings: Settings) -> Iterator[Finding]:
             yield _finding(where, expected, str(len(target.conditions)))
         for number, condition in enumerate(target.conditions):
             yield from _condition(f"{where}/{number}", condition, gates)
+    if settings.audit.parser and not settings.audit.parser_formats:
+        yield _finding("/audit/parser_formats", "what the parser reads", "nothing")
     if not settings.platform.systems:
         yield _finding("/platform/systems", "at least one operating system", "none")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -11,9 +12,11 @@ import pytest
 from greenlight.codes import Code
 from greenlight.errors import UsageError
 from greenlight.execution.confined import Confined
+from greenlight.model.finding import Finding
 from greenlight.model.gate import Builtin, Gate, Operator, SkipWhen, Threshold
-from greenlight.model.settings import DEFAULTS
+from greenlight.model.settings import DEFAULTS, Audit
 from greenlight.primitives.digest import Digest
+from greenlight.services.baselines import BaselineVerdict, Where
 from greenlight.services.gates.running import (
     Place,
     choose_gates,
@@ -28,7 +31,9 @@ from tests.tools import need
 AT_MOST = Operator.AT_MOST
 
 
-def place(root, *, store=None, head="", base="", baseline=None, **variables):
+def place(  # noqa: PLR0913 - what gates look at
+    root, *, store=None, head="", base="", baseline=None, verdict=None, **variables
+):
     return Place(
         root=root,
         store=store,
@@ -36,6 +41,7 @@ def place(root, *, store=None, head="", base="", baseline=None, **variables):
         judging=Judging(DEFAULTS, Digest.of(b""), "main" if base else "", base, ""),
         variables={"PATH": os.environ["PATH"], **variables},
         baseline=lambda _path: baseline,
+        verdict=lambda: verdict,
         clock=lambda: datetime.now(UTC),
     )
 
@@ -245,6 +251,29 @@ def test_pqc(tmp_path):
     tight = (Threshold(metric="verify_p95_ms", op=AT_MOST, value=Decimal("0.0001")),)
     gate = Gate(name="g", builtin=Builtin.PQC_SIGN_VERIFY, thresholds=tight)
     assert run_gate(place(tmp_path), gate, None).code is Code.METRIC_OUT_OF_BOUNDS
+
+
+@pytest.mark.parametrize("builtin", [Builtin.TOKEN_CANONICALIZATION, Builtin.ADVERSARIAL_SMOKE])
+def test_smokes(tmp_path, builtin):
+    """Greenlight's own parsers by default; one that takes everything is red."""
+    gate = Gate(name="g", builtin=builtin)
+    done = run_gate(place(tmp_path), gate, None)
+    assert (done.verdict, done.left["violations_total"]) == ("green", 0), done.reason
+    loose = replace(DEFAULTS, audit=Audit(parser=("cat",), parser_formats=("json",)))
+    around = replace(place(tmp_path), judging=Judging(loose, Digest.of(b""), "", "", ""))
+    done = run_gate(around, gate, None)
+    assert done.verdict == ("red" if builtin is Builtin.ADVERSARIAL_SMOKE else done.verdict)
+
+
+def test_the_baseline_as_a_gate(tmp_path):
+    """What the audit says of it is what the gate says."""
+    where = Where(tmp_path / "b.json")
+    gate = Gate(name="g", builtin=Builtin.BASELINE)
+    missing = Finding(Code.BASELINE_MISSING, "b.json", "a signed baseline", "no such file")
+    bad = BaselineVerdict(where).with_findings(missing)
+    done = run_gate(place(tmp_path, verdict=bad), gate, None)
+    assert (done.verdict, done.code) == ("red", Code.BASELINE_MISSING)
+    assert run_gate(place(tmp_path, verdict=BaselineVerdict(where)), gate, None).verdict == "green"
 
 
 def test_schema_examples(tmp_path):

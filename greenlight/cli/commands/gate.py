@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from greenlight.cli.answer import Answer, Fault, table
 from greenlight.cli.exit_codes import Exit
 from greenlight.cli.outputs import write_report
-from greenlight.cli.project import Project, project_of, variables
-from greenlight.cli.surroundings import clock, signer_of
+from greenlight.cli.project import Project, project_of
+from greenlight.cli.surroundings import clock, signer_of, variables
 from greenlight.cli.values import Values
 from greenlight.codes import Code
 from greenlight.errors import StoreError, UsageError
@@ -31,6 +32,7 @@ from greenlight.services.packets import ledger_of
 from greenlight.verify.graduation import DAYS, green_days
 
 if TYPE_CHECKING:
+    from greenlight.services.baselines import BaselineVerdict
     from greenlight.store.repository import Store
 
 
@@ -62,7 +64,7 @@ def run(arguments: Values) -> Answer:
                 f"no gates are declared: judged by {project.judging.source}",
                 hint="docs/spec/settings.md says how gates are declared",
             )
-        place = _place(project)
+        place = _place(arguments, project)
         outcomes = run_gates(place, gates)
         state = _state(project)
         record = ""
@@ -89,14 +91,26 @@ def graduate(arguments: Values) -> Answer:
     return Answer(data, (f"BLOCKING  {gate.name} of {gate.module}", f"  record  {told.indexes[0]}"))
 
 
-def _place(project: Project) -> Place:
+def _believing() -> ModuleType:
+    from greenlight.cli import believing  # noqa: PLC0415 - of gates that look at a baseline
+
+    return believing
+
+
+def _verdict(arguments: Values, project: Project) -> BaselineVerdict:
+    verdict: BaselineVerdict = _believing().verdict_of(arguments, project)()
+    return verdict
+
+
+def _place(arguments: Values, project: Project) -> Place:
     return Place(
         root=project.root,
         store=project.ledger,
         head=project.head,
         judging=project.judging,
         variables=variables(),
-        baseline=lambda _path: None,
+        baseline=lambda path: _believing().metrics_of(arguments, project, path),
+        verdict=lambda: _verdict(arguments, project),
         clock=clock,
     )
 

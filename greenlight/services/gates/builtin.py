@@ -10,14 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError, StoreError
 from greenlight.model.gate import Builtin, Operator, Threshold
+from greenlight.model.settings import Settings
 from greenlight.primitives.limits import MAX_DOCUMENT_BYTES
 from greenlight.store.repository import Store
 from greenlight.verify.thresholds import read_artifact
+
+if TYPE_CHECKING:
+    from greenlight.services.baselines import BaselineVerdict
 
 ROUNDS: Final = 50  # signatures that are made and verified
 _SIGN_MS, _VERIFY_MS = 50, 10  # source 002: Dilithium2, since then ML-DSA-44
@@ -33,6 +37,8 @@ class Around:
         head: The commit that is judged; empty where there is none.
         base: The commit whose settings judge; likewise.
         clock: Returns the time of this machine.
+        settings: Those that judge.
+        baseline: Makes the verdict on the baseline.
     """
 
     root: Path
@@ -40,6 +46,8 @@ class Around:
     head: str
     base: str
     clock: Callable[[], datetime]
+    settings: Settings
+    baseline: Callable[[], BaselineVerdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,19 @@ def _store(around: Around) -> Store:
 # --- the change
 
 
+def _baseline(around: Around) -> Done:
+    verdict = around.baseline()
+    metrics: dict[str, object] = {}
+    for check in verdict.checks:
+        metrics[check.threshold.metric] = check.to_dict()["current"]
+    if verdict.ok:
+        return Done(metrics)
+    for finding in verdict.findings:
+        said = f"{verdict.status}: expected {finding.expected}, found {finding.found}"
+        return Done(metrics, finding.code, said)
+    return Done(metrics, Code.GATE_SKIPPED, verdict.status)
+
+
 def _no_op(around: Around) -> Done:
     from greenlight.services.changes import changed_paths  # noqa: PLC0415 - of this gate alone
 
@@ -128,6 +149,35 @@ def _no_op(around: Around) -> Done:
     if changed:
         return Done(metrics)
     return Done(metrics, Code.CHANGED_NOTHING, f"NO-OP: nothing differs from {around.base[:12]}")
+
+
+# --- the parser under test
+
+
+def _smoke(name: str) -> Callable[[Around], Done]:
+    def run(around: Around) -> Done:
+        from greenlight.services import smokes  # noqa: PLC0415 - of this gate alone
+
+        audit = around.settings.audit
+        parser = smokes.ParserUnderTest(
+            argv=audit.parser, formats=audit.parser_formats, folder=around.root
+        )
+        result = getattr(smokes, name)(parser)
+        metrics = {
+            "cases_total": result.total,
+            "accepted_total": result.accepted,
+            "refused_total": result.refused,
+            "violations_total": len(result.violations),
+        }
+        if result.green:
+            return Done(metrics)
+        if not result.total:
+            return Done(metrics, Code.GATE_LEFT_NOTHING, "no document was sent: nothing was tried")
+        first = result.violations[0]
+        said = f"{first.case}: expected {first.expected}, found {first.found}"
+        return Done(metrics, Code.GATE_FAILED, said)
+
+    return run
 
 
 # --- post-quantum signatures
@@ -207,6 +257,9 @@ _THRESHOLDS: Final[Mapping[Builtin, tuple[Threshold, ...]]] = {
 }
 _GATES: Final[Mapping[Builtin, Callable[[Around], Done]]] = {
     Builtin.SCHEMA_EXAMPLES: _schema_examples,
+    Builtin.TOKEN_CANONICALIZATION: _smoke("token_canonicalization"),
+    Builtin.ADVERSARIAL_SMOKE: _smoke("adversarial_smoke"),
+    Builtin.BASELINE: _baseline,
     Builtin.LEDGER_VERIFY: _ledger_verify,
     Builtin.PACKETS_VERIFY: _packets_verify,
     Builtin.PQC_SIGN_VERIFY: _pqc,

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from greenlight.codes import Code
 from greenlight.errors import MalformedError, UsageError
@@ -32,6 +32,9 @@ from greenlight.services.settings import Judging
 from greenlight.store.repository import Store
 from greenlight.verify.thresholds import Measured, judge, read_artifact
 
+if TYPE_CHECKING:
+    from greenlight.services.baselines import BaselineVerdict
+
 _GRACE_SECONDS: Final = 30.0  # for a box to be made, and what it left to be read
 _OWN: Final = "greenlight itself"
 
@@ -48,6 +51,7 @@ class Place:
         variables: The environment of whoever runs gates.
         baseline: Returns the metrics of the baseline at a path, or None where there is none that
             can be believed.
+        verdict: Makes the verdict on the audit's baseline, with what is measured now.
         clock: Returns the time of this machine.
     """
 
@@ -57,6 +61,7 @@ class Place:
     judging: Judging
     variables: Mapping[str, str]
     baseline: Callable[[str], Mapping[str, Decimal] | None]
+    verdict: Callable[[], BaselineVerdict]
     clock: Callable[[], datetime]
 
 
@@ -190,7 +195,15 @@ def _builtin(place: Place, gate: Gate) -> Outcome:
     if gate.builtin is None:
         raise AssertionError(gate.name)
     began = monotonic()
-    around = Around(place.root, place.store, place.head, place.judging.commit, place.clock)
+    around = Around(
+        root=place.root,
+        store=place.store,
+        head=place.head,
+        base=place.judging.commit,
+        clock=place.clock,
+        settings=place.judging.settings,
+        baseline=place.verdict,
+    )
     done: Done = run_builtin(gate.builtin, around)
     took = round((monotonic() - began) * 1000)
     outcome = Outcome(gate, GREEN, milliseconds=took, confined_by=_OWN)
