@@ -367,6 +367,10 @@ class Code(Enum):
     AUDIT_SKIPPED = (_R, "a check of the audit was not made")
     AUDIT_WARNED = (_R, "a check of the audit has warnings")
 
+    # Promotion, docs/spec/promotion.md
+    PROMOTION_BLOCKED = (_R, "a condition of a promotion does not hold, or is not known to")
+    TARGET_UNKNOWN = (_F, "no promotion target of that name is declared")
+
     # Platform policy (docs/PLATFORM_POLICY.md)
     PLATFORM_SYSTEM = (_R, "the platform policy does not allow this operating system")
     PLATFORM_KERNEL = (_R, "the kernel is older than the platform policy allows")

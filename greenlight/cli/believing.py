@@ -90,11 +90,21 @@ def metrics_of(arguments: Values, project: Project, path: str) -> Mapping[str, D
 
 def verdict_of(arguments: Values, project: Project) -> Callable[[], BaselineVerdict]:
     """Return what makes the verdict on the baseline: nothing that is wrong there is an error."""
-    audit = project.judging.settings.audit
     named = getattr(arguments, "baseline", None)
-    where = where_of(project, named or Path(audit.baseline))
+    where = where_of(project, named or Path(project.judging.settings.audit.baseline))
     if named is not None and not where.path.resolve().is_relative_to(project.root.resolve()):
         where = Where(where.path)  # it lies outside of the repository, and is of no commit
+    return _verdict(arguments, project, where)
+
+
+def verdict_at(arguments: Values, project: Project, path: str) -> Callable[[], BaselineVerdict]:
+    """Do the same for a baseline that the settings name; the audit's where they name none."""
+    name = path or project.judging.settings.audit.baseline
+    return _verdict(arguments, project, where_of(project, Path(name)))
+
+
+def _verdict(arguments: Values, project: Project, where: Where) -> Callable[[], BaselineVerdict]:
+    audit = project.judging.settings.audit
 
     def verify() -> BaselineVerdict:
         try:

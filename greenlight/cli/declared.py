@@ -189,6 +189,13 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
         ),
         "gate graduate": (_word("name", "NAME", "the gate"), _BASE),
+        "promote": (
+            _word("target", "TARGET", "what it is promoted to, as the settings declare it"),
+            _flag("--dry-run", "look, and record nothing"),
+            _BASE,
+            *_TRUST,
+            _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
+        ),
         "platform check": (_BASE,),
         "confine": (
             _word("argv", "CMD...", "the command, behind --", repeat=True),

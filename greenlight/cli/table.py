@@ -31,6 +31,9 @@ COMMANDS: Final = {
     "gate list": Command("gate", "list_", "list the gates, and what their settings mean"),
     "gate run": Command("gate", "run", "run gates side by side, and judge what they left"),
     "gate graduate": Command("gate", "graduate", "let a gate block that was green for seven days"),
+    "promote": Command(
+        "promote", "run", "say whether this may be promoted, and what stands in the way"
+    ),
     "platform check": Command("platform", "check", "say whether production may run on this host"),
     "confine": Command("confine", "run", "run a command in a box, and say what it did and tried"),
     "run": Command("run", "run", "run a lane and seal what happened"),
