@@ -73,7 +73,7 @@ def test_runs_are_begun_for_a_time(tmp_path: Path) -> None:
     started = time.monotonic()
     found = captured(tmp_path, "sleep", "0.15", seconds=1)
     assert 1000 <= found.elapsed_ms <= (time.monotonic() - started) * 1000
-    assert 2 <= found.runs <= 7
+    assert 1 <= found.runs <= 7  # seven sleeps take more than a second on any machine
     assert found.samples == found.runs
 
 
@@ -121,7 +121,8 @@ def test_a_command_says_its_own_samples(tmp_path: Path) -> None:
 def test_garbage_is_never_a_baseline(tmp_path: Path, code: str, expected: Code, said: str) -> None:
     """Whatever good samples stood before it."""
     argv = (sys.executable, "-I", "-S", "-c", code)
-    found, message = failed(tmp_path, *argv, says_samples=True, timeout_seconds=1)
+    seconds = 1 if "no end" in said else 60
+    found, message = failed(tmp_path, *argv, says_samples=True, timeout_seconds=seconds)
     assert found is expected
     assert said in message
 
@@ -160,9 +161,9 @@ def test_all_may_fail_and_then_there_is_nothing(tmp_path: Path) -> None:
 def test_what_runs_out_of_time_counts_with_the_time_that_it_had(tmp_path: Path) -> None:
     """It is counted a minute; a hang is slow, and not absent."""
     script = "echo x >> n; [ $(wc -l < n) -eq 1 ] || sleep 1000"
-    found = captured(tmp_path, "sh", "-c", script, count=2, timeout_seconds=1)
+    found = captured(tmp_path, "sh", "-c", script, count=2, timeout_seconds=4)
     assert (found.timeouts, found.samples) == (1, 2)
-    assert found.metrics.parse_p99_ms >= 1000
+    assert found.metrics.parse_p99_ms >= 4000
     rate = found.metrics.collector_timeouts_total_per_min
     assert abs(rate - Decimal(60_000) / found.elapsed_ms) < 1
 

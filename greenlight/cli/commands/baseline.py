@@ -185,7 +185,11 @@ def _place() -> Place:
 
 
 def _store(arguments: Values) -> Store | None:
-    """Open the store around; None where there is none and nothing asks for one."""
+    """Open the store around; None where there is none, or nothing asks for one."""
+    given = arguments.key or arguments.allowed_signers or arguments.gpg_keyring
+    asked = arguments.store or arguments.trust_root or arguments.role
+    if arguments.here and given and not asked:
+        return None  # a shallow clone, as pipelines have, will do
     try:
         return store_of(arguments)
     except StoreError as error:
