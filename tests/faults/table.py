@@ -11,7 +11,8 @@ from greenlight.store.repository import create_store
 from tests.faults import cuts
 from tests.faults.acts import ACTS, make_world, with_remote
 from tests.faults.inject import Server
-from tests.faults.races import begin_store, race, write_at_once
+from tests.faults.meetings import Meeting, race_clones
+from tests.faults.races import Raced, begin_store, race, write_at_once
 from tests.faults.sweep import ERRORS, Bench, Tally, sweep
 
 
@@ -133,11 +134,26 @@ def raced(folder: Path, size: Size) -> Row:
     began = time.monotonic()
     with create_store(folder / "races.git") as store:
         begin_store(store)
-        found = race(store, [store.git_dir], size.races, processes=PROCESSES, kill_each=50)
+        found = race(store, size.races, processes=PROCESSES, kill_each=50)
+    return _row(f"races of {PROCESSES} for one receipt, {found.killed} with a kill", found, began)
+
+
+def raced_by_clones(folder: Path, size: Size) -> Row:
+    """Two clones of one remote for one receipt, again and again; in some one is killed."""
+    began = time.monotonic()
+    meeting = Meeting.make(folder / "meeting")
+    try:
+        found = race_clones(meeting, size.remote_races)
+    finally:
+        meeting.close()
+    return _row(f"races of 2 clones for one receipt, {found.killed} with a kill", found, began)
+
+
+def _row(suite: str, found: Raced, began: float) -> Row:
     failures = list(found.wrong)
     failures += ["won twice"] * found.twice + ["won by nobody"] * found.none
     return Row(
-        f"races of {PROCESSES} for one receipt, {found.killed} with a kill",
+        suite,
         found.races,
         found.won,
         0,
