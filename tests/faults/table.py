@@ -27,6 +27,7 @@ class Size:
         cuts: Of the power.
         appends: By each of 16 processes.
         errors: Errors that are injected.
+        at_once: Acts that are broken off at a time.
     """
 
     step: int
@@ -35,9 +36,10 @@ class Size:
     cuts: int
     appends: int
     errors: tuple[str, ...] = ERRORS
+    at_once: int = 4  # they wait for the disk most of the time
 
 
-QUICK = Size(step=25, races=100, remote_races=5, cuts=3, appends=10, errors=("EIO",))
+QUICK = Size(step=25, races=100, remote_races=5, cuts=3, appends=10, errors=("EIO",), at_once=1)
 TENTH = Size(step=10, races=1_000, remote_races=50, cuts=50, appends=50)
 WHOLE = Size(step=1, races=10_000, remote_races=500, cuts=500, appends=500)
 PROCESSES = 16
@@ -98,23 +100,22 @@ def broken_acts(folder: Path, size: Size, names: tuple[str, ...] = ()) -> Iterat
     Raises:
         OSError: This machine cannot watch system calls.
     """
-    server = Server()
+    servers = [Server() for _ in range(size.at_once)]
     try:
         world = make_world(folder / "world")
         remote = with_remote(world, folder / "remote")
         for act in ACTS:
             if names and act.name not in names:
                 continue
-            bench = Bench.make(
-                server, remote if act.remote else world, act, folder / act.name.replace(", ", "-")
-            )
+            named = folder / act.name.replace(", ", "-")
+            bench = Bench.make(servers, remote if act.remote else world, act, named)
             for fault in ("kill", *size.errors):
                 began = time.monotonic()
                 tally = Tally(f"{act.name}: {fault}")
                 points = None
                 if size.step > 1:
                     points = range(size.step // 2, len(bench.clean.calls), size.step)
-                tally.add(list(sweep(bench, fault, points)))
+                tally.add(sweep(bench, fault, points))
                 yield Row(
                     tally.suite,
                     tally.points,
@@ -126,7 +127,8 @@ def broken_acts(folder: Path, size: Size, names: tuple[str, ...] = ()) -> Iterat
                     time.monotonic() - began,
                 )
     finally:
-        server.close()
+        for server in servers:
+            server.close()
 
 
 def raced(folder: Path, size: Size) -> Row:
