@@ -281,6 +281,7 @@ class Code(Enum):
     REMOTE_LIED = (_F, "the remote said that it took a push, and has not")
     REMOTE_OUTCOME_UNKNOWN = (_F, "whether the remote took the push is not known")
     PENDING_REFUSED = (_F, "the remote will not take an entry that was made here")
+    PENDING_MALFORMED = (_F, "what lies among the acts that wait here is none, or cannot be read")
     TOOL_MISSING = (_F, "a program that a check needs is not installed, or too old")
     IO_FAILED = (_F, "the operating system refused a read or a write")
     IO_NOSPACE = (_F, "no space is left on the device")
