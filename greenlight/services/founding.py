@@ -104,8 +104,8 @@ def found_ledger(  # noqa: PLR0913 - what a ledger begins with
 def end_founding(store: Store, signer: Signer, begun: Pin, ref: str) -> Ledger | None:
     """Bring a founding to its end that was broken off; or clear it away.
 
-    The ledger may be there already: here, or at the remote that counts, which had taken it when
-    this process's predecessor was killed.  If what is there begins with the trust root that was
+    The ledger may be there already: here, or at the remote that counts, which may have taken it
+    before whoever founded it was killed.  If what is there begins with the trust root that was
     noted then, it is that ledger.
 
     Args:

@@ -125,7 +125,7 @@ def _counting(store: Store, remote: str) -> Iterator[None]:
 
     Raises:
         UsageError: REMOTE_UNKNOWN.
-        StoreError: TOOL_MISSING, IO_FAILED.
+        StoreError: STORE_BUSY, STORE_DAMAGED, IO_NOSPACE, IO_FAILED.
     """
     before = configured(store)
     if remote:

@@ -27,6 +27,7 @@ from greenlight.primitives.text import escape
 from greenlight.store.config import Settings, parse_config
 from greenlight.store.durable import sync_directory, wrapped
 from greenlight.store.gitobjects import is_oid
+from greenlight.store.reconfigure import change_setting
 from greenlight.store.repository import Store
 
 SETTING: Final = "greenlight.remote"  # names the remote whose ledger counts
@@ -186,16 +187,14 @@ def configure(store: Store, name: str) -> None:
 
     Raises:
         UsageError: REMOTE_UNKNOWN.
-        StoreError: TOOL_MISSING, IO_FAILED.
+        StoreError: STORE_BUSY, STORE_DAMAGED, IO_NOSPACE, IO_FAILED.
     """
     if name:
         _require_remote(store, name)
     elif not configured(store):
         return
-    words = ("config", SETTING, name) if name else ("config", "--unset-all", SETTING)
-    done = _run(store, words, SECONDS)
-    if done.code != 0:
-        raise StoreError(Code.IO_FAILED, f"git config failed: {done.said}")
+    section, _, setting = SETTING.partition(".")
+    change_setting(store, section, setting, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from greenlight.store.repository import create_store
 from tests.faults import cuts
-from tests.faults.acts import ACTS, make_world, with_remote
+from tests.faults.acts import ACTS, before_init, make_world, with_remote
 from tests.faults.inject import Server
 from tests.faults.meetings import Meeting, race_clones
 from tests.faults.races import Raced, begin_store, race, write_at_once
@@ -104,11 +104,13 @@ def broken_acts(folder: Path, size: Size, names: tuple[str, ...] = ()) -> Iterat
     try:
         world = make_world(folder / "world")
         remote = with_remote(world, folder / "remote")
+        empty = before_init(folder / "empty")
         for act in ACTS:
             if names and act.name not in names:
                 continue
             named = folder / act.name.replace(", ", "-")
-            bench = Bench.make(servers, remote if act.remote else world, act, named)
+            start = empty if act.new else remote if act.remote else world
+            bench = Bench.make(servers, start, act, named)
             for fault in ("kill", *size.errors):
                 began = time.monotonic()
                 tally = Tally(f"{act.name}: {fault}")
