@@ -36,6 +36,7 @@ def place(  # noqa: PLR0913 - what gates look at
 ):
     return Place(
         root=root,
+        repository=store,
         store=store,
         head=head,
         judging=Judging(DEFAULTS, Digest.of(b""), "main" if base else "", base, ""),

@@ -109,6 +109,7 @@ def _verdict(arguments: Values, project: Project) -> BaselineVerdict:
 def _place(arguments: Values, project: Project) -> Place:
     return Place(
         root=project.root,
+        repository=project.repository,
         store=project.ledger,
         head=project.head,
         judging=project.judging,

@@ -33,7 +33,8 @@ class Around:
 
     Attributes:
         root: The top of the work tree.
-        store: A store in the repository; None where there is none.
+        repository: A store in the repository that is judged; None where there is none.
+        store: The store with the ledger; None likewise.
         head: The commit that is judged; empty where there is none.
         base: The commit whose settings judge; likewise.
         clock: Returns the time of this machine.
@@ -42,6 +43,7 @@ class Around:
     """
 
     root: Path
+    repository: Store | None
     store: Store | None
     head: str
     base: str
@@ -142,9 +144,9 @@ def _baseline(around: Around) -> Done:
 def _no_op(around: Around) -> Done:
     from greenlight.services.changes import changed_paths  # noqa: PLC0415 - of this gate alone
 
-    if not around.head or not around.base:
+    if not around.head or not around.base or around.repository is None:
         return Done({}, Code.BASE_UNKNOWN, "without a base nobody knows what the change is")
-    changed = changed_paths(_store(around), around.base, around.head)
+    changed = changed_paths(around.repository, around.base, around.head)
     metrics = {"changed_files": len(changed)}
     if changed:
         return Done(metrics)

@@ -45,7 +45,8 @@ class Place:
 
     Attributes:
         root: The top of the work tree.
-        store: A store in the repository; None where there is none.
+        repository: A store in the repository that is judged; None where there is none.
+        store: The store with the ledger; None likewise.
         head: The commit that is checked out; empty where there is none.
         judging: The settings that judge.
         variables: The environment of whoever runs gates.
@@ -56,6 +57,7 @@ class Place:
     """
 
     root: Path
+    repository: Store | None
     store: Store | None
     head: str
     judging: Judging
@@ -197,6 +199,7 @@ def _builtin(place: Place, gate: Gate) -> Outcome:
     began = monotonic()
     around = Around(
         root=place.root,
+        repository=place.repository,
         store=place.store,
         head=place.head,
         base=place.judging.commit,
