@@ -52,6 +52,7 @@ bench: .venv ## half an hour: whole processes beside those of others, ratios, do
 		--page docs/benchmarks.md
 	$(PYTHON) -m benchmarks.confinement --page docs/benchmarks.md
 	$(PYTHON) -m benchmarks.growth --page docs/benchmarks.md --svg docs/growth.svg
+	$(PYTHON) -m benchmarks.gates --page docs/benchmarks.md
 
 long: .venv ## hours: every bit flipped, a store of 10,000 packets, properties with many examples
 	$(PYTHON) -m tools.long_flips

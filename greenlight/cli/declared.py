@@ -177,6 +177,12 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--baseline", "FILE", "the baseline", kind="path"),
             _option("--current", "FILE", "metrics of now, instead of measuring", kind="path"),
             _option("--registry", "FILE", "the consumer registry", kind="path"),
+            _option(
+                "--only",
+                "CHECK",
+                "one check alone: branch_protection, baseline_verification, token_canonicalization,"
+                " adversarial_smoke, platform, no_op",
+            ),
             _flag("--lenient", "a check that was skipped is a warning, and not fatal"),
             _flag("--record", "say in the ledger what came of it"),
             _BASE,

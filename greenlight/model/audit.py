@@ -13,6 +13,7 @@ AUDIT_TYPE: Final = "green-light-pre-canary"
 
 # Exit codes of source 000: the highest of all checks is that of the audit.
 GREEN, WARNINGS, PROTECTION, BASELINE = 0, 2, 5, 6
+ALONE: Final = 1  # of a smoke that is run alone, and fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +46,4 @@ def exit_of(sections: Sequence[Section]) -> int:
 
 def word_of(code: int) -> str:
     """Return what an exit code is called in a report."""
-    return {GREEN: "green", WARNINGS: "warnings"}.get(code, "fatal")
+    return {GREEN: "green", ALONE: "fail", WARNINGS: "warnings"}.get(code, "fatal")

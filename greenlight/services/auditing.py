@@ -7,8 +7,8 @@ lenient; then it is a warning, and never green.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ from typing import Final
 from greenlight.codes import Code
 from greenlight.errors import GreenlightError
 from greenlight.model.audit import (
+    ALONE,
     AUDIT_TYPE,
     BASELINE,
     GREEN,
@@ -108,16 +109,23 @@ class Audit:
         return exit_of(self.sections)
 
 
-def audit(around: Around) -> Audit:
-    """Make every check."""
+def audit(around: Around, only: str = "") -> Audit:
+    """Make every check, or one of them alone.
+
+    Args:
+        around: What to look at.
+        only: Name of a check; empty for all.
+    """
     began = around.clock()
-    sections = (
-        _branch_protection(around),
-        _baseline(around),
-        *_smokes(around),
-        _platform(around),
-        _no_op(around),
+    sections = tuple(
+        section
+        for names, make in _CHECKS
+        if only in ("", *names)
+        for section in make(around)
+        if only in ("", section.name)
     )
+    if only in _SMOKES:  # alone it is no part of an audit, and its own failure (000)
+        sections = tuple(replace(each, exit=min(each.exit, ALONE)) for each in sections)
     code = exit_of(sections)
     report = {
         "version": VERSION,
@@ -136,7 +144,11 @@ def audit(around: Around) -> Audit:
 # --- branch protection
 
 
-def _branch_protection(around: Around) -> Section:
+def _branch_protection(around: Around) -> Iterator[Section]:
+    yield _protection(around)
+
+
+def _protection(around: Around) -> Section:
     title = "branch protection of the consumers"
     try:
         registry, source = _registry(around)
@@ -207,7 +219,11 @@ def _read(path: Path) -> bytes | None:
 # --- the baseline
 
 
-def _baseline(around: Around) -> Section:
+def _baseline(around: Around) -> Iterator[Section]:
+    yield _verified(around)
+
+
+def _verified(around: Around) -> Section:
     title = "baseline metrics"
     verdict = around.baseline()
     body = verdict.to_dict()
@@ -270,7 +286,11 @@ def _smoke(result: SmokeResult) -> Section:
 # --- the host, and the change
 
 
-def _platform(around: Around) -> Section:
+def _platform(around: Around) -> Iterator[Section]:
+    yield _host(around)
+
+
+def _host(around: Around) -> Section:
     wanted = around.judging.settings.platform
     policy = PlatformPolicy(wanted.systems, Kernel.parse(wanted.min_kernel))
     host = around.platform
@@ -290,7 +310,11 @@ def _platform(around: Around) -> Section:
     return Section("platform", title, "ok", GREEN, f"{host.system} {host.release}", None, body)
 
 
-def _no_op(around: Around) -> Section:
+def _no_op(around: Around) -> Iterator[Section]:
+    yield _change(around)
+
+
+def _change(around: Around) -> Section:
     """Flag a change that changed nothing (the no-op guard of 002)."""
     title = "no-op guard"
     base, store = around.judging.commit, around.repository
@@ -308,3 +332,13 @@ def _no_op(around: Around) -> Section:
         return Section("no_op", title, "ok", GREEN, f"{changed} files changed", None, body)
     said = f"NO-OP: nothing differs from {base[:12]}"
     return Section("no_op", title, "flagged", WARNINGS, said, Code.CHANGED_NOTHING, body)
+
+
+_CHECKS: Final[Sequence[tuple[Sequence[str], Callable[[Around], Iterator[Section]]]]] = (
+    (("branch_protection",), _branch_protection),
+    (("baseline_verification",), _baseline),
+    (tuple(_SMOKES), _smokes),
+    (("platform",), _platform),
+    (("no_op",), _no_op),
+)
+CHECKS: Final = tuple(name for names, _ in _CHECKS for name in names)

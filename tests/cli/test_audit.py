@@ -331,6 +331,11 @@ def test_a_parser_that_takes_everything(ready):
     assert done.returncode == 2
     assert report["adversarial_smoke"]["status"] == "fail"
     assert report["adversarial_smoke"]["violations_total"] > 10
+    done, report = ready.audit("--only", "adversarial_smoke")
+    assert (done.returncode, report["status"]) == (1, "fail")
+    assert "branch_protection" not in report
+    assert ready.audit("--only", "platform")[0].returncode == 0
+    assert ready("audit", "--only", "everything").returncode == 64
     git("checkout", "-q", "main", cwd=ready.root)
     git("reset", "-q", "--hard", "HEAD^", cwd=ready.root)
     ready.change()

@@ -73,6 +73,7 @@ def test_green_and_observed(project):
     assert "RED    drift    observing" in done.stdout
     assert "dream.drift.score is 0.2, not < 0.05" in done.stdout
     assert "1 green, 1 red, 0 skipped" in done.stdout
+    assert "label  gate-red: drift" in done.stdout
 
 
 def test_an_edited_threshold_does_not_help(project):

@@ -14,13 +14,13 @@ from greenlight.cli.project import Project, project_of
 from greenlight.cli.surroundings import clock, signer_of
 from greenlight.cli.values import Values
 from greenlight.codes import Code
-from greenlight.errors import StoreError
+from greenlight.errors import StoreError, UsageError
 from greenlight.execution.host import platform_of_host
 from greenlight.ledger.pin import read_pin
 from greenlight.model.audit import GREEN, VERSION, Section, word_of
 from greenlight.model.decided import AuditRecorded, SectionWord
 from greenlight.primitives.digest import Digest
-from greenlight.services.auditing import Around, Audit, ForgeAccess, audit
+from greenlight.services.auditing import CHECKS, Around, Audit, ForgeAccess, audit
 from greenlight.services.saying import say
 from greenlight.store.repository import Store
 
@@ -30,6 +30,10 @@ _RULE = "=" * 60
 
 def run(arguments: Values) -> Answer:
     """Make every check, write the report, and end with the highest of their exits."""
+    if arguments.only and arguments.only not in CHECKS:
+        raise UsageError(Code.USAGE, f"a check is one of {', '.join(CHECKS)}")
+    if arguments.only and arguments.record:
+        raise UsageError(Code.USAGE, "one check alone is no audit: nothing to record")
     with project_of(arguments) as project:
         settings = project.judging.settings.audit
         found = audit(
@@ -44,7 +48,8 @@ def run(arguments: Values) -> Answer:
                 platform=platform_of_host(),
                 strict=not arguments.lenient,
                 clock=clock,
-            )
+            ),
+            arguments.only or "",
         )
         data = _spelled(found)
         path = arguments.report

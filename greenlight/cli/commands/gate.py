@@ -180,7 +180,12 @@ def _answer(
     lines.append(", ".join(f"{number} {word}" for word, number in counts.items()))
     if record:
         lines.append(f"recorded  {record}")
+    # What a pipeline puts on the pull request: red that does not block must be seen (002).
+    observed = [each for each in outcomes if each not in blocking and each.verdict == RED]
+    labels = [f"gate-red: {each.gate.name}" for each in observed]
+    lines += [f"label  {label}" for label in labels]
     data: dict[str, object] = {
+        "labels": labels,
         "judged_by": project.judging.to_dict(),
         "commit": project.head,
         "counts": counts,
