@@ -285,6 +285,7 @@ class Code(Enum):
     REF_NOT_SHARED = (_R, "a push would make a ref that belongs to one repository alone")
     HOOK_FOREIGN = (_R, "a hook of somebody else's is there")
     PENDING_REFUSED = (_F, "the remote will not take an entry that was made here")
+    PENDING_MALFORMED = (_F, "what lies among the acts that wait here is none, or cannot be read")
     TOOL_MISSING = (_F, "a program that a check needs is not installed, or too old")
     IO_FAILED = (_F, "the operating system refused a read or a write")
     IO_NOSPACE = (_F, "no space is left on the device")
@@ -368,6 +369,7 @@ class Code(Enum):
     AUDIT_WARNED = (_R, "a check of the audit has warnings")
 
     # Promotion, docs/spec/promotion.md
+    HANDOFF_NOT_INTACT = (_R, "a packet that does not verify is handed over with no claim")
     PROMOTION_BLOCKED = (_R, "a condition of a promotion does not hold, or is not known to")
     TARGET_UNKNOWN = (_F, "no promotion target of that name is declared")
 

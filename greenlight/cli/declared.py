@@ -167,6 +167,11 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--trust", "DIGEST", "with --server: pin this trust root first"),
         ),
         "hook pre-receive": (),
+        "hook pre-commit": (_BASE,),
+        "hook pre-push": (
+            _word("about", "REMOTE URL", "what Git says", optional=True, repeat=True),
+            _BASE,
+        ),
         "audit": (
             _option("--report", "FILE", "write the report there", kind="path"),
             _option("--baseline", "FILE", "the baseline", kind="path"),
@@ -182,6 +187,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
         "gate run": (
             _word("names", "NAME...", "gates (default: all)", optional=True, repeat=True),
             _BASE,
+            _flag("--quick", "only gates that may take a minute at most"),
             _flag("--record", "say in the ledger what came of them"),
             _option("--out", "FILE", "write the report there, as JSON", kind="path"),
             _option("--metrics", "FILE", "write their metrics there, as OpenMetrics", kind="path"),
@@ -189,6 +195,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
         ),
         "gate graduate": (_word("name", "NAME", "the gate"), _BASE),
+        "handoff": (_word("which", "A-B|B-C", "which hand-over"), _PACKET, *_TRUST),
         "promote": (
             _word("target", "TARGET", "what it is promoted to, as the settings declare it"),
             _flag("--dry-run", "look, and record nothing"),

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "promote": Command(
         "promote", "run", "say whether this may be promoted, and what stands in the way"
     ),
+    "handoff": Command("handoff", "run", "print the comment of a hand-over, from a packet"),
     "platform check": Command("platform", "check", "say whether production may run on this host"),
     "confine": Command("confine", "run", "run a command in a box, and say what it did and tried"),
     "run": Command("run", "run", "run a lane and seal what happened"),
@@ -61,6 +62,8 @@ COMMANDS: Final = {
     "grant revoke": Command("grant", "revoke", "take a grant back"),
     "hook install": Command("hook", "install", "write the Git hooks of a server, or of a clone"),
     "hook pre-receive": Command("hook", "pre_receive", "check what is pushed; Git calls it"),
+    "hook pre-commit": Command("hook", "pre_commit", "run the quick gates; Git calls it"),
+    "hook pre-push": Command("hook", "pre_push", "run all gates; Git calls it"),
     "receipt issue": Command("receipt", "issue", "permit one operation, once, within a day"),
     "receipt check": Command("receipt", "check", "say whether an operation may be done"),
     "receipt spend": Command("receipt", "spend", "spend a receipt, then do its operation"),

@@ -9,6 +9,7 @@ from greenlight.model.finding import Finding
 from greenlight.model.words import Status
 from greenlight.primitives.text import escape
 from greenlight.services.verifying import Integrity, StoreVerdict, Verdict
+from greenlight.verify.countersigned import Countersignature
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:
@@ -22,11 +23,22 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     halves = "  + ML-DSA-44" if verdict.both_halves else ""
     lines.append(f"  signer      {verdict.signer or 'unknown'}{halves}")
     lines.append(f"  trusted by  {verdict.trusted_by or 'nobody who was asked'}")
+    lines += [f"  {_review_line(review)}" for review in verdict.reviews]
     lines += [
         f"  {row.retain:<10}  {escape(row.artifact)}, {row.bytes} bytes; here: {row.held}"
         for row in verdict.retained
     ]
     return lines + finding_lines(verdict.report.findings)
+
+
+def _review_line(review: Countersignature) -> str:
+    """Return what a reviewer said: rejected, or approved, and by whom."""
+    body = review.said.body
+    more = [f"record {review.said.index}"]
+    more += ["replayed"] if body.replayed else []
+    more += ["its key was REVOKED since"] if review.revoked else []
+    comment = f": {escape(body.comment)}" if body.comment else ""
+    return f"{body.verdict:<10}  by {body.reviewer} ({', '.join(more)}){comment}"
 
 
 def _name(verdict: Verdict) -> str:

@@ -44,7 +44,7 @@ from greenlight.ledger.append import (
 from greenlight.ledger.commits import Committer, write_commits
 from greenlight.ledger.incoming import Followed, follow, track, tracking_ref
 from greenlight.ledger.pending import Wait, drop_admitted, keep_pending, read_pending, waiting
-from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, write_pin
+from greenlight.ledger.pin import DEFAULT_REF, Pin, note_founding, read_pin, write_pin
 from greenlight.ledger.places import Place
 from greenlight.ledger.read import Ledger, read_ledger
 from greenlight.ledger.shared import SharedShelves
@@ -342,6 +342,9 @@ class _Act:
             )
             self.store.objects.flush()
             target = places[-1].commit
+        if ledger.commit is None and placed is not None and not self.pin.head.origin:
+            # The remote has it before it is pinned here: a crash must not leave it nobody's.
+            note_founding(self.store, placed.pin(ledger.ref))
         refs = dict(shelves.push)
         if target is not None and target != followed.tip:
             refs[self.pin.ref] = target
@@ -419,7 +422,7 @@ class _Act:
         """Move the ledger's ref here to what the remote has taken."""
         if ledger.commit is None and not self.pin.head.origin:
             # Before the ref: a ledger without a pin would be anybody's.
-            self.pin = Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT))
+            self.pin = placed.pin(ledger.ref)
             write_pin(self.store, self.pin)
         try:
             new = write_placed(self.store, ledger, placed, places)

@@ -21,7 +21,14 @@ from datetime import datetime, timedelta
 from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, RefusedError, StoreError
 from greenlight.ledger.commits import Committer, Piece, write_commits
-from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
+from greenlight.ledger.pin import (
+    DEFAULT_REF,
+    Pin,
+    note_founding,
+    read_pin,
+    remember,
+    write_pin,
+)
 from greenlight.ledger.places import Place
 from greenlight.ledger.read import Ledger, keep, read_ledger
 from greenlight.ledger.tables import look_up
@@ -85,6 +92,10 @@ class Placed:
     @property
     def leaves(self) -> Iterator[bytes]:
         return (leaf_hash(raw) for piece in self.pieces for raw in piece.records)
+
+    def pin(self, ref: str) -> Pin:
+        """Return the pin of the ledger that they begin, or go on."""
+        return Pin(ref, Head(self.tip.origin, 0, EMPTY_ROOT))
 
 
 def append(  # noqa: PLR0913 - the outside world of one act
@@ -242,8 +253,9 @@ def _write(
     places = write_commits(store, ledger.commit, placed.pieces, committer, now)
     store.objects.flush()
     if ledger.commit is None:
+        note_founding(store, placed.pin(ledger.ref))
         # Before the ref: a ledger without a pin would be anybody's.
-        write_pin(store, Pin(ledger.ref, Head(placed.tip.origin, 0, EMPTY_ROOT)))
+        write_pin(store, placed.pin(ledger.ref))
     return Appended(
         tuple(range(ledger.tip.size, placed.tip.size)), write_placed(store, ledger, placed, places)
     )

@@ -170,7 +170,7 @@ def _follow(look: _Look, here: Ledger, tip: str) -> Ledger:
 
 def _remove_left(store: Store) -> None:
     """Remove what a killed command was looking at."""
-    for ref, commit in store.refs.list(INCOMING).items():
+    for ref, commit in store.refs.scan(INCOMING)[0].items():
         with suppress(OSError, StoreError, UsageError):
             made = (store.git_dir / ref).stat().st_mtime
             if time.time() - made > _LEFT_SECONDS:

@@ -6,6 +6,10 @@ were signed, in order.  They are placed on the remote's newest ledger later, wit
 signatures; the ref goes when the ledger that contains them is durable here.  A crash at any
 point leaves an entry pending, or in both places, where its UUID tells that it is one.
 A void entry of somebody who has no authority any more is told by its bytes.
+
+What leads to no act under these names stops nothing: it is passed over, left as it is, and
+named by ``odd_pending``.  As long as there is some, a packet whose run may be in it goes on
+waiting.
 """
 
 from __future__ import annotations
@@ -22,15 +26,18 @@ from greenlight.codes import Code
 from greenlight.errors import ConflictError, MalformedError, StoreError
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.entry import decode_entry
+from greenlight.model.finding import Finding
 from greenlight.model.kinds import PacketSealed, RunOpened
 from greenlight.model.record import NO_LINKS, Record, decode_record
+from greenlight.model.words import Mode
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_ENTRIES_PER_APPEND, MAX_ENTRY_BYTES
+from greenlight.primitives.text import escape
 from greenlight.store.gitobjects import FILE, TreeEntry, encode_tree, parse_commit, parse_tree
 from greenlight.store.gitremote import ledger_remote
 from greenlight.store.packets import commit_body
 from greenlight.store.repository import Store
-from greenlight.store.spare import forget_ref, note_ref, restore_refs
+from greenlight.store.spare import forget_ref, note_ref, noted, restore_refs
 from greenlight.verify.fold import fold
 
 PREFIX: Final = "refs/greenlight/pending/"
@@ -57,25 +64,54 @@ class Pending:
 
 
 def read_pending(store: Store) -> list[Pending]:
-    """Return what waits here, in the order in which it was made.
+    """Return what waits here, in the order in which it was made, without what is odd.
 
     Raises:
-        StoreError: STORE_DAMAGED: what a ref leads to cannot be read.
+        StoreError: IO_FAILED.
     """
+    return _look(store)[0]
+
+
+def odd_pending(store: Store) -> list[Finding]:
+    """Return what lies under the names of what waits, and leads to no act.
+
+    Raises:
+        StoreError: IO_FAILED.
+    """
+    return _look(store)[1]
+
+
+def _look(store: Store) -> tuple[list[Pending], list[Finding]]:
     restore_refs(store, PREFIX)
-    found = []
-    for ref, commit in store.refs.list(PREFIX).items():
-        try:
-            found.append(_read(store, ref, commit))
-        except MalformedError as error:
-            raise StoreError(Code.STORE_DAMAGED, f"{ref}: {error}") from error
-    return found
+    refs, odd = store.refs.scan(PREFIX)
+    acts: list[Pending] = []
+    findings: list[Finding] = []
+    for ref in sorted((*refs, *odd)):
+        # The ref, and where that leads nowhere, what was noted of it when it was made.
+        leads = (commit for commit in (refs.get(ref), noted(store, ref)) if commit is not None)
+        reason = odd.get(ref, "")
+        for commit in leads:
+            try:
+                acts.append(_read(store, ref, commit))
+                break
+            except MalformedError as error:
+                reason = reason or str(error)
+            except StoreError as error:
+                if error.code is not Code.STORE_DAMAGED:
+                    raise
+                reason = reason or str(error)
+        if reason:
+            what = ("an act that waits", escape(reason))
+            findings.append(Finding(Code.PENDING_MALFORMED, escape(ref), *what))
+    return acts, findings
 
 
 def _read(store: Store, ref: str, commit: str) -> Pending:
+    if not _NAME.fullmatch(ref):
+        raise MalformedError(Code.MALFORMED, "not a name of a pending act")
     parsed = parse_commit(store.objects.read_as("commit", commit), store.object_format)
     rows = parse_tree(store.objects.read_as("tree", parsed.tree), store.object_format)
-    if not _NAME.fullmatch(ref) or not 1 <= len(rows) <= MAX_ENTRIES_PER_APPEND:
+    if not 1 <= len(rows) <= MAX_ENTRIES_PER_APPEND:
         raise MalformedError(Code.MALFORMED, "not a pending act")
     if any(row.mode != FILE or not _ENTRY.fullmatch(row.name) for row in rows):
         raise MalformedError(Code.MALFORMED, "not entries alone")
@@ -93,7 +129,8 @@ def keep_pending(
     Raises:
         StoreError: IO_NOSPACE, IO_FAILED.
     """
-    known = [_NAME.fullmatch(ref) for ref in store.refs.list(PREFIX)]
+    refs, odd = store.refs.scan(PREFIX)
+    known = [_NAME.fullmatch(ref) for ref in (*refs, *odd)]
     number = max((int(name[1]) for name in known if name), default=0) + 1
     ref = f"{PREFIX}{number:012d}-{uuid.uuid4()}"
     rows = [
@@ -176,7 +213,8 @@ ALL: Final = Wait()
 def waiting(store: Store, ledger: Ledger, wait: Wait = ALL) -> Iterator[tuple[bytes, datetime]]:
     """Yield the entries that wait and are not in the ledger yet, in order, and when made."""
     is_placed = _placed_in(store, ledger)
-    acts = read_pending(store)
+    acts, odd = _look(store)
+    opened = {run for act in acts for run in _runs([act], RunOpened.KIND)}
     ended = {*wait.ends, *_runs(acts, PacketSealed.KIND)} if wait.now is not None else set()
     for pending in acts:
         if wait.refs is not None and pending.ref not in wait.refs:
@@ -184,9 +222,22 @@ def waiting(store: Store, ledger: Ledger, wait: Wait = ALL) -> Iterator[tuple[by
         young = wait.now is not None and wait.now - pending.made < GOING_ON
         if young and any(run not in ended for run in _runs([pending], RunOpened.KIND)):
             continue
+        if odd and any(
+            run not in opened and run not in ledger.state.runs for run in _ended_by(pending)
+        ):
+            continue  # it would be void, for ever, if what opened its run cannot be read now
         for entry in pending.entries:
             if not is_placed(entry):
                 yield entry, pending.made
+
+
+def _ended_by(act: Pending) -> Iterator[str]:
+    """Yield the runs that have to be open for an act's packets."""
+    for entry in act.entries:
+        with suppress(MalformedError):
+            decoded = decode_entry(entry)
+            if decoded.kind == PacketSealed.KIND and decoded.body.get("mode") != Mode.NONE:
+                yield str(decoded.body.get("run", ""))
 
 
 def _runs(acts: Sequence[Pending], kind: str) -> Iterator[str]:

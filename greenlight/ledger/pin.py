@@ -5,6 +5,9 @@ never taken from what came along.  The last head seen is kept beside it, so that
 ledger that was moved back, or exchanged, is noticed (LEDGER_REWOUND).
 
 ``greenlight/pin`` holds four lines: ``greenlight pin 1 REF``, then a head.
+
+``greenlight/founding`` holds the same while a ledger is being founded: by it a founder that was
+killed in between, after a remote had taken the ledger perhaps, finds that it is its own.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from greenlight.errors import MalformedError, StoreError, UsageError
 from greenlight.model.head import Head
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.merkle import EMPTY_ROOT
-from greenlight.store.durable import locked, replace_file, wrapped
+from greenlight.store.durable import locked, replace_file, sync_directory, wrapped
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store
 
@@ -57,7 +60,10 @@ def read_pin(store: Store) -> Pin | None:
     Raises:
         StoreError: STORE_DAMAGED: the pin is not in its one spelling; IO_FAILED.
     """
-    path = _path(store)
+    return _read(_path(store))
+
+
+def _read(path: Path) -> Pin | None:
     with wrapped(f"read {path}"):
         try:
             data = path.read_bytes()
@@ -67,6 +73,15 @@ def read_pin(store: Store) -> Pin | None:
         return _decode(data)
     except (MalformedError, UsageError) as error:
         raise StoreError(Code.STORE_DAMAGED, f"{path} is damaged: {error}") from error
+
+
+def _remove(path: Path) -> None:
+    with wrapped(f"remove {path}"):
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+    sync_directory(path.parent)
 
 
 def _decode(data: bytes) -> Pin:
@@ -84,6 +99,43 @@ def write_pin(store: Store, pin: Pin) -> None:
     """
     store.make_own_dir()
     replace_file(_path(store), _encode(pin))
+
+
+def note_founding(store: Store, pin: Pin) -> None:
+    """Note the pin of a ledger that is about to be there.
+
+    Raises:
+        StoreError: IO_NOSPACE or IO_FAILED.
+    """
+    store.make_own_dir()
+    replace_file(_founding(store), _encode(pin))
+
+
+def read_founding(store: Store) -> Pin | None:
+    """Return what was noted of a ledger whose founding did not end, or None.
+
+    Raises:
+        StoreError: STORE_DAMAGED: the note is not in its one spelling; IO_FAILED.
+    """
+    return _read(_founding(store))
+
+
+def forget_founding(store: Store) -> None:
+    """Let go of the note: the ledger is pinned and here, or never will be.
+
+    Raises:
+        StoreError: IO_FAILED.
+    """
+    _remove(_founding(store))
+
+
+def remove_pin(store: Store) -> None:
+    """Unpin a ledger that is not there: its founding did not end.
+
+    Raises:
+        StoreError: IO_FAILED.
+    """
+    _remove(_path(store))
 
 
 def remember(store: Store, ref: str, head: Head) -> None:
@@ -105,3 +157,7 @@ def _encode(pin: Pin) -> bytes:
 
 def _path(store: Store) -> Path:
     return store.own_dir / "pin"
+
+
+def _founding(store: Store) -> Path:
+    return store.own_dir / "founding"

@@ -7,15 +7,25 @@ root is given: that digest comes another way, never from the clone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from greenlight.codes import Code
-from greenlight.errors import RefusedError, StoreError
+from greenlight.errors import RefusedError, StoreError, UsageError
+from greenlight.ledger.admit import AWAY
 from greenlight.ledger.incoming import follow
-from greenlight.ledger.pin import DEFAULT_REF, Pin, read_pin, remember, write_pin
+from greenlight.ledger.pin import (
+    DEFAULT_REF,
+    Pin,
+    forget_founding,
+    read_founding,
+    read_pin,
+    remember,
+    write_pin,
+)
 from greenlight.ledger.read import read_ledger
 from greenlight.model.head import Head
 from greenlight.model.trust import Role, Succession
@@ -23,9 +33,9 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_HEAD_BYTES
 from greenlight.services.doubling import require_half
-from greenlight.services.founding import found_ledger
+from greenlight.services.founding import FIRST_GRANT, end_founding, found_ledger
 from greenlight.services.receipts import read_bounded
-from greenlight.store.gitremote import configure, named_remote
+from greenlight.store.gitremote import SETTING, configure, configured, named_remote
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store, create_store, open_store
 
@@ -89,18 +99,49 @@ def init_store(  # noqa: PLR0913 - what a ledger begins with
     """
     require_name(ref)
     with _open_or_create(where, start) as store:
-        pin = read_pin(store)
-        if pin is not None and store.refs.read(pin.ref) is not None:
+        pin, begun = read_pin(store), read_founding(store)
+        if pin is not None and begun is None:
+            there = store.refs.read(pin.ref) is not None
             raise RefusedError(
                 Code.STORE_EXISTS,
-                f"there is a greenlight store in {store.git_dir} already",
-                hint="greenlight log shows what is in it",
+                f"there is a greenlight store in {store.git_dir} already"
+                if there
+                else f"{pin.digest} is pinned here, and nothing of its ledger was fetched yet",
+                hint="greenlight log shows what is in it" if there else "greenlight fetch",
             )
-        if remote:
-            configure(store, remote)
-        founded = found_ledger(store, signer, clock=clock, ref=ref, succeeds=succeeds)
+        with _counting(store, remote):
+            ended = None if begun is None else end_founding(store, signer, begun, ref)
+            if ended is not None:
+                root, grant = str(ended.head.pin), FIRST_GRANT
+                return Initialised(store.git_dir, ref, root, grant, ended.head.size)
+            founded = found_ledger(store, signer, clock=clock, ref=ref, succeeds=succeeds)
         # Record 0 is the trust root, record 1 the first grant.
         return Initialised(store.git_dir, ref, founded.trust_root, founded.grant, 2)
+
+
+@contextmanager
+def _counting(store: Store, remote: str) -> Iterator[None]:
+    """Let the ledger of a remote count, and no longer where nothing comes of it.
+
+    Raises:
+        UsageError: REMOTE_UNKNOWN.
+        StoreError: STORE_BUSY, STORE_DAMAGED, IO_NOSPACE, IO_FAILED.
+    """
+    before = configured(store)
+    if remote:
+        configure(store, remote)
+    try:
+        yield
+    except BaseException as error:
+        pin = read_pin(store)
+        is_founded = pin is not None and store.refs.read(pin.ref) is not None
+        # A store whose ledger is the remote's stays that, or it would go on as a fork.
+        if remote and not is_founded:
+            with suppress(StoreError, UsageError):
+                configure(store, before)
+        elif before and isinstance(error, StoreError) and error.code in AWAY:
+            error.hint = error.hint or f"without a remote: git config --unset {SETTING}"
+        raise
 
 
 def _open_or_create(where: Path | None, start: Path) -> Store:
@@ -134,14 +175,14 @@ def pin_store(
                 hint=f"if you mean to trust another ledger, remove {store.own_dir / 'pin'} first",
             )
         pin = before or Pin.of(digest, ref)
-        if remote:
-            configure(store, remote)
-            if store.refs.read(ref) is None:
+        with _counting(store, remote):
+            if remote and store.refs.read(ref) is None:
                 follow(store, named_remote(store, remote), pin)
-        ledger = read_ledger(store, ref, pin=pin)
-        ledger.require()
-        if before is None:
-            write_pin(store, pin)
+            ledger = read_ledger(store, ref, pin=pin)
+            ledger.require()
+            if before is None:
+                write_pin(store, pin)
+        forget_founding(store)
         if ledger.commit is not None:
             remember(store, ref, ledger.head)
         size = ledger.head.size if ledger.commit is not None else 0

@@ -9,11 +9,13 @@ from itertools import islice, takewhile
 from typing import Final
 
 from greenlight.errors import MalformedError
+from greenlight.ledger.pending import odd_pending
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.ledger.recent import newest_packets, newest_runs
 from greenlight.ledger.shelves import find_each
 from greenlight.ledger.tables import SEALED
 from greenlight.model.entry import decode_entry
+from greenlight.model.finding import Finding
 from greenlight.model.record import decode_record
 from greenlight.model.state import PacketState, RunState
 from greenlight.primitives.text import escape
@@ -104,6 +106,7 @@ class StoreLog:
         packets: Runs and packets, newest first.
         entries: Every record, newest first; only where they were asked for.
         voids: Number of entries without effect.
+        odd: What lies among the acts that wait for the remote, and is none.
     """
 
     ref: str
@@ -112,6 +115,7 @@ class StoreLog:
     packets: tuple[LogLine, ...]
     entries: tuple[EntryLine, ...]
     voids: int
+    odd: tuple[Finding, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the object that ``--json`` prints."""
@@ -122,6 +126,7 @@ class StoreLog:
             "voids": self.voids,
             "packets": [line.to_dict() for line in self.packets],
             "entries": [line.to_dict() for line in self.entries],
+            "odd": [finding.to_dict() for finding in self.odd],
         }
 
 
@@ -148,6 +153,7 @@ def read_log(store: Store, *, entries: bool = False, limit: int = 0) -> StoreLog
         packets=tuple(_lines(store, ledger, most)),
         entries=tuple(reversed(list(_entries(store, ledger, most)))) if entries else (),
         voids=len(ledger.state.voids),
+        odd=tuple(odd_pending(store)) if ledger.shared else (),
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from greenlight.codes import Code
 from greenlight.errors import StoreError
 from greenlight.model.finding import Finding
+from greenlight.primitives.text import escape
 from greenlight.services.unfinished import clear_unfinished
 from greenlight.store.due import note_state
 from greenlight.store.durable import locked, sync_directory, wrapped
@@ -110,7 +111,8 @@ def maintain(store: Store, *, tell: Tell = _say_nothing) -> Maintained:
         found, damaged = sources(sound, store.object_format)
         loose = loose_objects(store)
         fit = {oid for oid, size in loose.items() if size <= MAX_LOOSE_BYTES}
-        wanted = reached(store, fit, store.refs.list(REFS).values()) if fit else []
+        refs, odd = store.refs.scan(REFS)
+        wanted = reached(store, fit, refs.values()) if fit else []
         joining = _Joining(store, tell, damaged)
         joining.write(wanted, to_join(found, sum(loose[oid] for oid in wanted)))
         for index, wrong in damaged.items():
@@ -142,6 +144,10 @@ def maintain(store: Store, *, tell: Tell = _say_nothing) -> Maintained:
             ),
             *joining.problems,
             *foreign.problems,
+            *(
+                Finding(Code.STORE_DAMAGED, escape(ref), "a ref", escape(why))
+                for ref, why in odd.items()
+            ),
         ),
     )
 

@@ -12,9 +12,10 @@ from greenlight.codes import Code
 from greenlight.errors import ConflictError, RefusedError
 from greenlight.ledger.admit import admit_waiting
 from greenlight.ledger.incoming import follow, tracking_ref
-from greenlight.ledger.pending import drop_admitted, read_pending
+from greenlight.ledger.pending import drop_admitted, odd_pending, read_pending
 from greenlight.ledger.pin import Pin, read_pin
 from greenlight.ledger.shared import merge_shelf, take_shelf
+from greenlight.model.finding import Finding
 from greenlight.model.head import Head
 from greenlight.primitives.ed25519 import Signer
 from greenlight.services.initialising import require_store
@@ -38,6 +39,7 @@ class Exchanged:
         waiting: Acts that still wait.
         shelves: Shelves here that changed.
         conflicts: Packets that were admitted as CONFLICT now.
+        odd: What lies among the acts that wait, and is none.
     """
 
     remote: str
@@ -47,6 +49,7 @@ class Exchanged:
     waiting: int
     shelves: tuple[str, ...]
     conflicts: tuple[str, ...]
+    odd: tuple[Finding, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the object that ``--json`` prints."""
@@ -58,6 +61,7 @@ class Exchanged:
             "waiting": self.waiting,
             "shelves": list(self.shelves),
             "conflicts": list(self.conflicts),
+            "odd": [finding.to_dict() for finding in self.odd],
         }
 
 
@@ -116,6 +120,7 @@ def push(store: Store, signer: Signer, name: str, *, clock: Callable[[], datetim
         left,
         _changed(store, shelves),
         tuple(packet for index, packet in sorted(known.items()) if index >= before),
+        tuple(odd_pending(store)),
     )
 
 
@@ -160,6 +165,7 @@ def fetch(store: Store, name: str) -> Exchanged:
         left,
         _changed(store, shelves),
         (),
+        tuple(odd_pending(store)),
     )
 
 

@@ -38,6 +38,7 @@ from greenlight.services.published import published
 from greenlight.services.unfinished import unlisted
 from greenlight.store.repository import Store
 from greenlight.store.shelf import ShelfEntry, shelf_entries
+from greenlight.verify.countersigned import Countersignature, countersignatures
 from greenlight.verify.extract import verify_extract
 from greenlight.verify.packet import PacketVerdict, verify_packet
 from greenlight.verify.recorded import verify_recorded
@@ -108,6 +109,7 @@ class Verdict:
         purge: By what the packet was purged, where its bytes are not here.
         retained: Outputs that the packet does not hold, as its lane says.
         both_halves: Whether the post-quantum half of the signer's key vouches for it too.
+        reviews: What reviewers said about it, by the ledger; no part of its integrity.
     """
 
     where: str
@@ -121,6 +123,7 @@ class Verdict:
     purge: PurgeState | None = None
     retained: tuple[LeftOut, ...] = ()
     both_halves: bool = False
+    reviews: tuple[Countersignature, ...] = ()
 
     @property
     def status(self) -> str:
@@ -147,6 +150,7 @@ class Verdict:
             "both_halves": self.both_halves,
             "trusted_by": self.trusted_by,
             "retained": [row.to_dict() for row in self.retained],
+            "countersignatures": [review.to_dict() for review in self.reviews],
             "findings": [finding.to_dict() for finding in self.report.findings],
         }
 
@@ -193,12 +197,15 @@ def verify_located(  # noqa: PLR0913 - what is asked, and by whom
     ledger, wrong = _ledger(located, trust, store, known)
     findings += wrong
     state, vouched, both = "", "", False
+    reviews: tuple[Countersignature, ...] = ()
     if ledger is not None and verdict.statement is not None:
         against, state = _against(ledger, located, verdict)
         findings += against
         vouched = "" if wrong or against else ledger.source
         both = bool(vouched) and verdict.statement.subject in ledger.state.doubled
         findings += verify_withheld(ledger.state, verdict.statement.subject, located.where)
+        named = (verdict.statement.packet_id, verdict.statement.subject)
+        reviews = countersignatures(ledger.state, *named)
     if verdict.signer is not None and (trust.signers or not vouched):
         wrong = _signer(verdict, trust, known=ledger is not None)
         findings += wrong
@@ -213,7 +220,7 @@ def verify_located(  # noqa: PLR0913 - what is asked, and by whom
         retained, wrong = look_private(evidence, located, store, private)
         findings += wrong
     made = _conclude(located.where, verdict, tuple(findings), state, vouched, trust)
-    return replace(made, retained=retained, both_halves=both)
+    return replace(made, retained=retained, both_halves=both, reviews=reviews)
 
 
 def _conclude(  # noqa: PLR0913, PLR0917 - the parts of a verdict
@@ -258,6 +265,7 @@ def withheld_verdict(purge: PurgeState, ledger: Ledger) -> Verdict:
         trusted_by="" if ledger.findings else _PINNED,
         report=Report(findings),
         purge=purge,
+        reviews=countersignatures(ledger.state, purge.purged.packet, purge.purged.packet_tree),
     )
 
 

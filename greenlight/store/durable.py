@@ -33,7 +33,7 @@ if sys.platform != "win32":
 LOCK_WAIT_SECONDS = 30.0  # sixteen writers that queue for one ref need under a second
 MAX_AT_ONCE: Final = 4  # writers of one seal; more gain nothing where a journal commits in turn
 _FIRST_PAUSE_SECONDS = 0.001
-_LONGEST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.01
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Sink: TypeAlias = Callable[[bytes | memoryview], object]

@@ -75,14 +75,34 @@ class FileRefs:
         Raises:
             StoreError: STORE_DAMAGED: as ``read``.
         """
+        found, odd = self.scan(prefix)
+        for ref, why in odd.items():
+            raise StoreError(Code.STORE_DAMAGED, f"{ref} {why}")
+        return found
+
+    def scan(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the same, and the names of what is no ref there, with the reason.
+
+        Raises:
+            StoreError: IO_FAILED; STORE_DAMAGED: ``packed-refs`` is.
+        """
         found = {ref: oid for ref, oid in self._packed().items() if ref.startswith(prefix)}
+        odd: dict[str, str] = {}
         for path in self._files(self._dir / prefix.rpartition("/")[0]):
             ref = path.relative_to(self._dir).as_posix()
-            if ref.startswith(prefix) and not ref.endswith(".lock"):
+            if not ref.startswith(prefix) or ref.endswith(".lock"):
+                continue
+            try:
                 oid = self._read_loose(path, ref)
-                if oid is not None:
-                    found[ref] = oid
-        return dict(sorted(found.items()))
+            except StoreError as error:
+                if error.code is not Code.STORE_DAMAGED:
+                    raise
+                odd[ref] = str(error).removeprefix(f"{ref} ")
+                found.pop(ref, None)
+                continue
+            if oid is not None:
+                found[ref] = oid
+        return dict(sorted(found.items())), dict(sorted(odd.items()))
 
     def swap(self, ref: str, *, old: str | None, new: str) -> None:
         """Move ``ref`` from ``old`` to ``new``, durably.

@@ -28,6 +28,7 @@ from greenlight.primitives.text import escape
 from greenlight.store.config import Settings, parse_config
 from greenlight.store.durable import sync_directory, wrapped
 from greenlight.store.gitobjects import is_oid
+from greenlight.store.reconfigure import change_setting
 from greenlight.store.repository import Store
 
 SETTING: Final = "greenlight.remote"  # names the remote whose ledger counts
@@ -136,10 +137,7 @@ def ledger_remote(store: Store) -> GitRemote | None:
         StoreError: The configuration cannot be read.
         UsageError: REMOTE_UNKNOWN: it names no remote.
     """
-    path = store.git_dir / "config"
-    with wrapped(f"read {path}"):
-        settings = parse_config(path.read_bytes())
-    name = settings.get(("greenlight", "", "remote"), "")
+    name = configured(store)
     return named_remote(store, name) if name else None
 
 
@@ -176,17 +174,30 @@ def _require_remote(store: Store, name: str) -> Settings:
     return settings
 
 
+def configured(store: Store) -> str:
+    """Return the name of the remote whose ledger counts; empty where none does.
+
+    Raises:
+        StoreError: The configuration cannot be read.
+    """
+    path = store.git_dir / "config"
+    with wrapped(f"read {path}"):
+        return parse_config(path.read_bytes()).get(("greenlight", "", "remote"), "")
+
+
 def configure(store: Store, name: str) -> None:
-    """Let the ledger of a remote count.
+    """Let the ledger of a remote count; that of this repository where ``name`` is empty.
 
     Raises:
         UsageError: REMOTE_UNKNOWN.
-        StoreError: TOOL_MISSING, IO_FAILED.
+        StoreError: STORE_BUSY, STORE_DAMAGED, IO_NOSPACE, IO_FAILED.
     """
-    _require_remote(store, name)
-    done = _run(store, ("config", SETTING, name), SECONDS)
-    if done.code != 0:
-        raise StoreError(Code.IO_FAILED, f"git config failed: {done.said}")
+    if name:
+        _require_remote(store, name)
+    elif not configured(store):
+        return
+    section, _, setting = SETTING.partition(".")
+    change_setting(store, section, setting, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +377,8 @@ def _run(store: Store, words: Sequence[str], seconds: float) -> _Done:
     """
     argv = ["env", *(word for name in _UNSET for word in ("-u", name))]
     argv += ["GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0"]
-    argv += ["GIT_NO_REPLACE_OBJECTS=1", "git"]
+    # Rubbish among the refs here, of whomever, is passed over and does not stop an exchange.
+    argv += ["GIT_NO_REPLACE_OBJECTS=1", "GIT_REF_PARANOIA=0", "git"]
     argv += [word for setting in _SETTINGS for word in ("-c", setting)]
     git_dir = store.git_dir.absolute()
     argv += ["--git-dir", str(git_dir), *words]

@@ -54,6 +54,9 @@ class RefStore(Protocol):
     def list(self, prefix: str) -> dict[str, str]:
         """Return the refs whose names begin with ``prefix``, sorted by name."""
 
+    def scan(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the same, and the names of what is no ref there, with the reason."""
+
 
 class MemoryRefs:
     """Refs that die with the process: for tests, and for verifying what was fetched."""
@@ -78,3 +81,6 @@ class MemoryRefs:
 
     def list(self, prefix: str) -> dict[str, str]:
         return {ref: oid for ref, oid in sorted(self._refs.items()) if ref.startswith(prefix)}
+
+    def scan(self, prefix: str) -> tuple[dict[str, str], dict[str, str]]:
+        return self.list(prefix), {}

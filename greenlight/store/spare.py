@@ -64,14 +64,27 @@ def restore_refs(store: Store, prefix: str) -> None:
             _restore(store, require_name(ref), path)
 
 
+def noted(store: Store, ref: str) -> str | None:
+    """Return where a ref leads by its note; None where there is none, or it cannot be read."""
+    try:
+        return _read(store, _path(store, ref))
+    except (OSError, UsageError):
+        return None
+
+
 def _restore(store: Store, ref: str, path: Path) -> None:
     if store.refs.read(ref) is not None:
         return
-    with path.open("rb") as file:
-        commit = file.read(_MAX_BYTES).decode("ascii", "replace").removesuffix("\n")
-    if is_oid(commit, store.object_format):
+    commit = _read(store, path)
+    if commit is not None:
         store.objects.read_as("commit", commit)
         store.refs.swap(ref, old=None, new=commit)
+
+
+def _read(store: Store, path: Path) -> str | None:
+    with path.open("rb") as file:
+        commit = file.read(_MAX_BYTES).decode("ascii", "replace").removesuffix("\n")
+    return commit if is_oid(commit, store.object_format) else None
 
 
 def _path(store: Store, ref: str) -> Path:

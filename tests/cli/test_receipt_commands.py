@@ -313,6 +313,18 @@ def test_reviews(team: Team):
     assert (said["verdict"], said["integrity"], said["replayed"]) == ("approved", "INTACT", False)
     again = team("reviewer", "countersign", team.packet, "--verdict", "rejected")
     assert again.refused(77, "COUNTERSIGNED_BEFORE")
+    _listed_by_verify(team, said)
+
+
+def _listed_by_verify(team: Team, said: dict[str, object]) -> None:
+    """Whoever verifies the packet sees who reviewed it; so does a whole store's verification."""
+    names = ("reviewer", "verdict", "replayed", "comment", "record", "time")
+    wanted = [{name: said[name] for name in names} | {"revoked": False}]
+    verified = team.ok("owner", "verify", team.packet)
+    assert f"approved    by {said['reviewer']} (record {said['record']}): Read it." in verified.out
+    assert team.ok("owner", "verify", team.packet, "--json").json["countersignatures"] == wanted
+    packets = team.ok("owner", "verify", "--all", "--json").json["packets"]
+    assert [each["countersignatures"] for each in packets] == [wanted]
 
 
 def test_tickets(team: Team):

@@ -92,6 +92,9 @@ def test_an_approval_of_a_stolen_key(team: Team) -> None:
     denied = team("owner", "authorise", plan, "--policy", policy)
     assert denied.refused(77, "POLICY_DENIED")
     assert "0 of 1 reviewers" in denied.err + denied.out
+    verified = team.ok("owner", "verify", team.packet, "--json").json
+    assert [each["revoked"] for each in verified["countersignatures"]] == [True]
+    assert "its key was REVOKED since" in team.ok("owner", "verify", team.packet).out
 
 
 def test_a_blocker_that_a_stolen_key_lifted(team: Team) -> None:

@@ -85,6 +85,7 @@ class RefStoreContract:
             ("refs/greenlight/shelf/2026-02", ONE),
         ]
         assert refs.list("refs/nothing/") == {}
+        assert refs.scan("refs/greenlight/shelf/") == (found, {})
 
     @pytest.mark.parametrize(
         "name",

@@ -11,12 +11,24 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults import cuts
-from tests.faults.table import HEAD, TENTH, WHOLE, Row, Size, broken_acts, cut_off, raced, written
+from tests.faults.table import (
+    HEAD,
+    TENTH,
+    WHOLE,
+    Row,
+    Size,
+    broken_acts,
+    cut_off,
+    raced,
+    raced_by_clones,
+    written,
+)
 
 
 def rows(folder: Path, size: Size) -> Iterator[Row]:
     """Yield the rows as they are made."""
     yield raced(folder, size)
+    yield raced_by_clones(folder, size)
     yield written(folder, size)
     if cuts.why_not():
         sys.stderr.write(f"no power cuts: {cuts.why_not()}\n")

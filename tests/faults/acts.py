@@ -78,8 +78,12 @@ class World:
     def set_url(self, url: str) -> None:
         git("remote", "set-url", "origin", url, cwd=self.team.repo)
 
-    def run(self, server: Server, act: Act, at: int = -1, fault: str = "") -> Ran:
-        """Do an act, with a fault at one of its points."""
+    def run(
+        self, server: Server, act: Act, at: int = -1, fault: str = "", *, again: bool = False
+    ) -> Ran:
+        """Do an act, with a fault at one of its points; ``again``: the one after it."""
+        if act.away:
+            self.set_url(str(self.hub) if again else _AWAY)
         return server.run(
             ("--signing-key", str(self.team.key(act.who)), *act.words(self)),
             cwd=self.team.repo,
@@ -106,7 +110,9 @@ class World:
                 frozenset(ledger.state.packets),
                 frozenset(ledger.state.spends),
                 waiting,
-                git("rev-parse", DEFAULT_REF, cwd=self.hub) if self.remote else "",
+                git("for-each-ref", "--format=%(objectname)", DEFAULT_REF, cwd=self.hub)
+                if self.remote
+                else "",
             )
 
     def require_whole(self) -> None:
@@ -151,6 +157,8 @@ class Act:
         again: Exit codes of the same command afterwards, where the act was not done, and where
             it was.
         remote: Whether a remote's ledger counts.
+        away: Whether it is out of reach, until the same command is done again.
+        new: Whether it begins a ledger: where it was done, the same again may say so, or refuse.
     """
 
     name: str
@@ -158,6 +166,8 @@ class Act:
     words: Callable[[World], Sequence[str]]
     again: tuple[int, int] = (0, 0)
     remote: bool = False
+    away: bool = False
+    new: bool = False
 
 
 def _seal(world: World) -> Sequence[str]:
@@ -184,6 +194,14 @@ def _push(_world: World) -> Sequence[str]:
     return ("push", "--json")
 
 
+def _init(_world: World) -> Sequence[str]:
+    return ("init", "--json")
+
+
+def _init_remote(_world: World) -> Sequence[str]:
+    return ("init", "--remote", "origin", "--json")
+
+
 ACTS: Final = (
     Act("seal", "executor", _seal),
     Act("append", "owner", _append),
@@ -192,6 +210,9 @@ ACTS: Final = (
     Act("push", "executor", _push, remote=True),
     Act("seal, remote", "executor", _seal, remote=True),
     Act("spend, remote", "executor", _spend, again=(0, 77), remote=True),
+    Act("seal, remote away", "executor", _seal, remote=True, away=True),
+    Act("init", "owner", _init, again=(0, 77), new=True),
+    Act("init, remote", "owner", _init_remote, again=(0, 77), remote=True, new=True),
 )
 
 
@@ -219,6 +240,18 @@ def with_remote(world: World, folder: Path) -> World:
     world.set_url(_AWAY)
     team.ok("executor", *_seal(world))
     world.set_url(str(world.hub))
+    return world
+
+
+def before_init(folder: Path) -> World:
+    """Make an owner with a key, a repository, and a remote that is empty."""
+    folder.mkdir()
+    team = Team(folder, folder / "repo")
+    git("init", "-q", str(team.repo), cwd=folder)
+    team.ok("owner", "keys", "new", team.key("owner"), cwd=folder)
+    world = World(team, "", remote=True)
+    git("init", "-q", "--bare", str(world.hub), cwd=folder)
+    git("remote", "add", "origin", str(world.hub), cwd=team.repo)
     return world
 
 

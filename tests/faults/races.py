@@ -12,7 +12,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from greenlight.ledger.pin import DEFAULT_REF, read_pin
 from greenlight.ledger.read import read_ledger
 from greenlight.model.state import LedgerState
 from greenlight.services.receipts import Operation, Permit, issue_receipts
+from greenlight.services.remotes import fetch
 from greenlight.services.saying import say
 from greenlight.services.seal_dir import Outside, seal_dir
 from greenlight.services.spending import Attempt, spend
@@ -65,6 +66,7 @@ def begin_store(store: Store) -> None:
 
 def work(git_dir: Path) -> None:
     """Do what each line of the input asks for, and say what became of it."""
+    acts_of(git_dir).mkdir(exist_ok=True)
     print("ready", flush=True)
     with open_store(git_dir, git_dir) as store:
         for line in sys.stdin:
@@ -76,6 +78,11 @@ def work(git_dir: Path) -> None:
             elif word == "seal":
                 sealed = seal_dir(Path(what.strip()), Outside(store, EXECUTOR, now))
                 print(sealed.packet_tree, flush=True)
+            elif word == "fetch":
+                fetch(store, "")
+                print(_look(store, what.strip(), fully=False), flush=True)
+            elif word == "verify":
+                print(_look(store, what.strip(), fully=True), flush=True)
             else:
                 print(_try(store, what.strip(), checked=word == "spend"), flush=True)
 
@@ -93,13 +100,32 @@ def _try(store: Store, receipt: str, *, checked: bool) -> str:
     try:
         if checked:
             attempt = Attempt("prod", receipt, RUN, RELEASE)
-            return f"won {spend(store, EXECUTOR, attempt, clock=now).operation_id}"
-        operation = str(UUID(bytes=os.urandom(16), version=4))
-        body = spent(receipt_id=receipt, operation_id=operation, operation_digest=RELEASE.digest)
-        say(store, EXECUTOR, lambda *_: [body], clock=now)
+            operation = spend(store, EXECUTOR, attempt, clock=now).operation_id
+        else:
+            operation = str(UUID(bytes=os.urandom(16), version=4))
+            body = spent(
+                receipt_id=receipt, operation_id=operation, operation_digest=RELEASE.digest
+            )
+            say(store, EXECUTOR, lambda *_: [body], clock=now)
     except GreenlightError as error:
         return error.code.name
+    (acts_of(store.git_dir) / f"{receipt} {operation}").touch()
     return f"won {operation}"
+
+
+def acts_of(git_dir: Path) -> Path:
+    """Return the folder of what was done under receipts: a file for each operation."""
+    return git_dir / "acts"
+
+
+def _look(store: Store, receipt: str, *, fully: bool) -> str:
+    """Read the ledger; say where it ends, and which operation holds a receipt."""
+    ledger = read_ledger(store, DEFAULT_REF, pin=read_pin(store), fully=fully)
+    if ledger.findings or list(ledger.state.voids):
+        return f"broken: {ledger.findings} {list(ledger.state.voids)}"
+    spend = ledger.state.spends.get(receipt)
+    holder = "nobody" if spend is None else spend.body.operation_id
+    return f"{ledger.head.size} {ledger.head.root.hex()} {holder}"
 
 
 class Worker:
@@ -186,7 +212,6 @@ class Raced:
 
 def race(  # noqa: PLR0913 - a table's row
     store: Store,
-    clones: Sequence[Path],
     races: int,
     *,
     processes: int = 16,
@@ -197,8 +222,7 @@ def race(  # noqa: PLR0913 - a table's row
     """Have processes spend one receipt after the other, all of them at once.
 
     Args:
-        store: Where the receipts are issued.
-        clones: Where the workers spend, in turn.
+        store: Where the receipts are issued and spent.
         races: How many receipts.
         processes: How many workers.
         kill_each: In each so manieth race a worker is killed, at a random moment.
@@ -207,39 +231,58 @@ def race(  # noqa: PLR0913 - a table's row
         seed: Of the moments.
     """
     moments = random.Random(seed)  # noqa: S311 - when to kill
-    workers = [Worker(clones[number % len(clones)]) for number in range(processes)]
-    for worker in workers:
-        worker.begin()
+    workers = start([store.git_dir] * processes)
     result = Raced()
     holders: dict[str, set[str]] = {}
     try:
-        for first in range(0, races, _BATCH):
-            count = min(_BATCH, races - first)
-            permits = [Permit(RUN, RELEASE)] * count
-            for given in issue_receipts(store, OWNER, permits, clock=now).bodies:
-                victim = -1
-                if kill_each and result.races % kill_each == kill_each - 1:
-                    victim = moments.randrange(processes)
-                word = "claim" if result.races % check_each else "spend"
-                words = f"{word} {given.receipt_id}"
-                wins = _one(workers, words, victim, moments, result)
-                holders[given.receipt_id] = wins
+        for receipt in issue_ahead(store, races):
+            kill = Kill.none()
+            if kill_each and result.races % kill_each == kill_each - 1:
+                kill = Kill(moments.randrange(processes), moments.random() * 0.05)
+            word = "claim" if result.races % check_each else "spend"
+            holders[receipt] = hold(workers, f"{word} {receipt}", kill, result)
     finally:
         for worker in workers:
             worker.close()
-    _compare(store, holders, result)
+    compare(store, [store.git_dir], holders, result)
     return result
 
 
-def _one(
-    workers: Sequence[Worker], words: str, victim: int, moments: random.Random, result: Raced
-) -> set[str]:
+def start(folders: Sequence[Path]) -> list[Worker]:
+    """Start a worker in each folder, and wait until all are ready."""
+    workers = [Worker(folder) for folder in folders]
+    for worker in workers:
+        worker.begin()
+    return workers
+
+
+def issue_ahead(store: Store, count: int) -> Iterator[str]:
+    """Issue receipts, many at once; yield the ids."""
+    for first in range(0, count, _BATCH):
+        permits = [Permit(RUN, RELEASE)] * min(_BATCH, count - first)
+        for given in issue_receipts(store, OWNER, permits, clock=now).bodies:
+            yield given.receipt_id
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Which worker is killed in a race, and how many seconds after it began; -1 is none."""
+
+    victim: int
+    after: float
+
+    @classmethod
+    def none(cls) -> Kill:
+        return cls(-1, 0.0)
+
+
+def hold(workers: Sequence[Worker], words: str, kill: Kill, result: Raced) -> set[str]:
     """Hold one race; return the operations that were acknowledged."""
     for worker in workers:
         worker.say(words)
-    said = []
+    said, victim = [], kill.victim
     if victim >= 0:
-        time.sleep(moments.random() * 0.05)
+        time.sleep(kill.after)
         said += workers[victim].kill()
         result.killed += 1
     for number, worker in enumerate(workers):
@@ -259,9 +302,14 @@ def _one(
     return wins
 
 
-def _compare(store: Store, holders: dict[str, set[str]], result: Raced) -> None:
-    """Hold what was acknowledged against the ledger."""
+def compare(
+    store: Store, folders: Sequence[Path], holders: dict[str, set[str]], result: Raced
+) -> None:
+    """Hold what was acknowledged, and what was done under receipts, against the ledger."""
     state = read_state(store)
+    done = {path.name for folder in folders for path in acts_of(folder).iterdir()}
+    for each in done - {f"{key} {held.body.operation_id}" for key, held in state.spends.items()}:
+        result.wrong.append(f"{each}: done by somebody who does not hold it")
     for receipt, wins in holders.items():
         spend = state.spends.get(receipt)
         if spend is None:
@@ -271,6 +319,8 @@ def _compare(store: Store, holders: dict[str, set[str]], result: Raced) -> None:
             result.unsaid += 1
         elif wins != {spend.body.operation_id}:
             result.wrong.append(f"{receipt}: another one holds it")
+        elif f"{receipt} {spend.body.operation_id}" not in done:
+            result.wrong.append(f"{receipt}: the winner did nothing")
 
 
 def read_state(store: Store) -> LedgerState:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 from typing import Final
 
 from tests.faults.acts import (
@@ -29,7 +31,7 @@ class Bench:
     """An act in a world: where the trials of it are made.
 
     Attributes:
-        server: Runs commands.
+        servers: Run commands, each one at a time.
         world: Is copied for each trial.
         act: What is broken off.
         folder: Where the copies lie.
@@ -38,7 +40,7 @@ class Bench:
         clean: That one.
     """
 
-    server: Server
+    servers: Sequence[Server]
     world: World
     act: Act
     folder: Path
@@ -47,7 +49,7 @@ class Bench:
     clean: Ran
 
     @classmethod
-    def make(cls, server: Server, world: World, act: Act, folder: Path) -> Bench:
+    def make(cls, servers: Sequence[Server], world: World, act: Act, folder: Path) -> Bench:
         """Do the act once without a fault.
 
         Raises:
@@ -56,24 +58,24 @@ class Bench:
         folder.mkdir(exist_ok=True)
         copy = world.copy(folder / "clean")
         before = copy.facts()
-        ran = copy.run(server, act)
+        ran = copy.run(servers[0], act)
         assert ran.exit == 0, ran.err
         assert undurable(ran.calls, copy.team.repo / ".git") == []
         after = copy.facts()
         assert after != before
         shutil.rmtree(copy.team.folder)
-        return cls(server, world, act, folder, before, after, ran)
+        return cls(servers, world, act, folder, before, after, ran)
 
-    def trial(self, point: int, fault: str) -> Trial:
+    def trial(self, server: Server, point: int, fault: str) -> Trial:
         """Do the act with a fault at one of its points, then the next one."""
         world = self.world.copy(self.folder / f"{fault}-{point}")
         try:
-            return self._trial(world, point, fault)
+            return self._trial(server, world, point, fault)
         finally:
             shutil.rmtree(world.team.folder, ignore_errors=True)
 
-    def _trial(self, world: World, point: int, fault: str) -> Trial:
-        ran = world.run(self.server, self.act, point, fault)
+    def _trial(self, server: Server, world: World, point: int, fault: str) -> Trial:
+        ran = world.run(server, self.act, point, fault)
         hit = ran.hit
         if hit is None:
             return Trial(point, fault)
@@ -91,7 +93,7 @@ class Bench:
             seen.lost = f"it is {state}: {ran.out[:200]}"
         if fault != "kill":
             self._durable(world, ran, acknowledged=acknowledged, seen=seen)
-        seen.wedged = self._next(world, state)
+        seen.wedged = self._next(server, world, state)
         return Trial(
             point,
             fault,
@@ -108,6 +110,8 @@ class Bench:
         if facts == self.before:
             return "old"
         after = self.after
+        if self.act.away:  # what is done waits, and nothing else changes
+            return "new" if facts == replace(self.before, pending=after.pending) else "half"
         done = (facts.size, len(facts.packets), len(facts.spent))
         if done == (after.size, len(after.packets), len(after.spent)):
             # An act may be admitted, and wait still: its UUID says that it is one.
@@ -133,12 +137,14 @@ class Bench:
             if Path(hit.path).exists():
                 seen.wrong = f"{hit.path} is kept although a sync of it failed"
 
-    def _next(self, world: World, state: str) -> str:
+    def _next(self, server: Server, world: World, state: str) -> str:
         """Do the act again, and verify everything; say what did not work."""
-        done = world.run(self.server, self.act)
+        done = world.run(server, self.act, again=True)
         wanted = self.act.again[1 if state == "new" else 0]
         # What the remote took without an answer is known by now: it is the new after all.
         unsure = self.act.remote and state == "old" and done.exit == self.act.again[1]
+        # A ledger that is there may be what a founding that was broken off began.
+        unsure |= self.act.new and state == "new" and done.exit == self.act.again[0]
         if done.exit != wanted and not unsure:
             return f"exit {done.exit}, not {wanted}: {done.err[-300:]}"
         if done.seconds > SLOW_SECONDS:
@@ -149,7 +155,11 @@ class Bench:
             facts = world.facts()
         except Exception as error:  # noqa: BLE001 - whatever reading it raises is a finding
             return f"{type(error).__name__}: {error}"
-        if facts.pending or facts.size < self.after.size:
+        least = self.after.size
+        if self.act.away:  # each of what waits is one record, and this one
+            waited = self.after if state == "new" else self.before
+            least = self.before.size + waited.pending + 1
+        if facts.pending or facts.size < least:
             return f"the next did not catch up: {facts}"
         return ""
 
@@ -168,14 +178,33 @@ def _short(call: Call, world: World) -> str:
     return call.path.removeprefix(str(world.team.repo) + "/")
 
 
-def sweep(bench: Bench, fault: str, points: Iterable[int] | None = None) -> Iterator[Trial]:
-    """Yield the trials at some points, or at all of them, until the act has no such point."""
+def sweep(bench: Bench, fault: str, points: Iterable[int] | None = None) -> list[Trial]:
+    """Make the trials at some points, or at all of them, until the act has no such point.
+
+    As many at a time as there are servers: each has a world of its own.
+    """
     last = len(bench.clean.calls) * 2 + 50  # fan-out folders differ from run to run
-    for point in range(last) if points is None else points:
-        trial = bench.trial(point, fault)
-        if not trial.call:
-            return
-        yield trial
+    wanted = iter(range(last) if points is None else points)
+    made: list[Trial] = []
+    ended = Event()
+
+    def work(server: Server) -> None:
+        while not ended.is_set():
+            try:
+                point = next(wanted, None)  # of a range or list: no two threads get the same
+                trial = None if point is None else bench.trial(server, point, fault)
+            except BaseException:
+                ended.set()
+                raise
+            if trial is None or not trial.call:
+                ended.set()
+            else:
+                made.append(trial)
+
+    with ThreadPoolExecutor(len(bench.servers)) as threads:
+        for done in [threads.submit(work, server) for server in bench.servers]:
+            done.result()
+    return sorted(made, key=lambda trial: trial.point)
 
 
 @dataclass

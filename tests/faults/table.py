@@ -9,9 +9,10 @@ from pathlib import Path
 
 from greenlight.store.repository import create_store
 from tests.faults import cuts
-from tests.faults.acts import ACTS, make_world, with_remote
+from tests.faults.acts import ACTS, before_init, make_world, with_remote
 from tests.faults.inject import Server
-from tests.faults.races import begin_store, race, write_at_once
+from tests.faults.meetings import Meeting, race_clones
+from tests.faults.races import Raced, begin_store, race, write_at_once
 from tests.faults.sweep import ERRORS, Bench, Tally, sweep
 
 
@@ -26,6 +27,7 @@ class Size:
         cuts: Of the power.
         appends: By each of 16 processes.
         errors: Errors that are injected.
+        at_once: Acts that are broken off at a time.
     """
 
     step: int
@@ -34,9 +36,10 @@ class Size:
     cuts: int
     appends: int
     errors: tuple[str, ...] = ERRORS
+    at_once: int = 4  # they wait for the disk most of the time
 
 
-QUICK = Size(step=25, races=100, remote_races=5, cuts=3, appends=10, errors=("EIO",))
+QUICK = Size(step=25, races=100, remote_races=5, cuts=3, appends=10, errors=("EIO",), at_once=1)
 TENTH = Size(step=10, races=1_000, remote_races=50, cuts=50, appends=50)
 WHOLE = Size(step=1, races=10_000, remote_races=500, cuts=500, appends=500)
 PROCESSES = 16
@@ -97,23 +100,24 @@ def broken_acts(folder: Path, size: Size, names: tuple[str, ...] = ()) -> Iterat
     Raises:
         OSError: This machine cannot watch system calls.
     """
-    server = Server()
+    servers = [Server() for _ in range(size.at_once)]
     try:
         world = make_world(folder / "world")
         remote = with_remote(world, folder / "remote")
+        empty = before_init(folder / "empty")
         for act in ACTS:
             if names and act.name not in names:
                 continue
-            bench = Bench.make(
-                server, remote if act.remote else world, act, folder / act.name.replace(", ", "-")
-            )
+            named = folder / act.name.replace(", ", "-")
+            start = empty if act.new else remote if act.remote else world
+            bench = Bench.make(servers, start, act, named)
             for fault in ("kill", *size.errors):
                 began = time.monotonic()
                 tally = Tally(f"{act.name}: {fault}")
                 points = None
                 if size.step > 1:
                     points = range(size.step // 2, len(bench.clean.calls), size.step)
-                tally.add(list(sweep(bench, fault, points)))
+                tally.add(sweep(bench, fault, points))
                 yield Row(
                     tally.suite,
                     tally.points,
@@ -125,7 +129,8 @@ def broken_acts(folder: Path, size: Size, names: tuple[str, ...] = ()) -> Iterat
                     time.monotonic() - began,
                 )
     finally:
-        server.close()
+        for server in servers:
+            server.close()
 
 
 def raced(folder: Path, size: Size) -> Row:
@@ -133,11 +138,26 @@ def raced(folder: Path, size: Size) -> Row:
     began = time.monotonic()
     with create_store(folder / "races.git") as store:
         begin_store(store)
-        found = race(store, [store.git_dir], size.races, processes=PROCESSES, kill_each=50)
+        found = race(store, size.races, processes=PROCESSES, kill_each=50)
+    return _row(f"races of {PROCESSES} for one receipt, {found.killed} with a kill", found, began)
+
+
+def raced_by_clones(folder: Path, size: Size) -> Row:
+    """Two clones of one remote for one receipt, again and again; in some one is killed."""
+    began = time.monotonic()
+    meeting = Meeting.make(folder / "meeting")
+    try:
+        found = race_clones(meeting, size.remote_races)
+    finally:
+        meeting.close()
+    return _row(f"races of 2 clones for one receipt, {found.killed} with a kill", found, began)
+
+
+def _row(suite: str, found: Raced, began: float) -> Row:
     failures = list(found.wrong)
     failures += ["won twice"] * found.twice + ["won by nobody"] * found.none
     return Row(
-        f"races of {PROCESSES} for one receipt, {found.killed} with a kill",
+        suite,
         found.races,
         found.won,
         0,

@@ -9,7 +9,15 @@ import pytest
 
 from tests.faults import cuts
 from tests.faults.acts import ACTS
-from tests.faults.table import QUICK, TENTH, broken_acts, cut_off, raced, written
+from tests.faults.table import (
+    QUICK,
+    TENTH,
+    broken_acts,
+    cut_off,
+    raced,
+    raced_by_clones,
+    written,
+)
 
 SIZE = TENTH if os.environ.get("GREENLIGHT_FAULTS") == "tenth" else QUICK
 
@@ -30,6 +38,13 @@ def test_races_for_one_receipt(tmp_path: Path):
     row = raced(tmp_path, SIZE)
     assert row.failures == ()
     assert row.points == SIZE.races
+
+
+def test_races_of_two_clones_for_one_receipt(tmp_path: Path):
+    """Exactly one winner each; after each race both clones see the same ledger and holder."""
+    row = raced_by_clones(tmp_path, SIZE)
+    assert row.failures == ()
+    assert row.points == SIZE.remote_races
 
 
 def test_writers_at_once(tmp_path: Path):

@@ -134,6 +134,17 @@ def test_damaged_ref(refs, git_dir, content):
     assert (git_dir / REF).read_bytes() == content
 
 
+def test_damaged_refs_beside_others(refs, git_dir):
+    """list() raises; scan() gives those that can be read, and says of the others why not."""
+    refs.swap(REF, old=None, new=ONE)
+    odd = "refs/greenlight/shelf/odd"
+    (git_dir / odd).parent.mkdir(parents=True)
+    (git_dir / odd).write_text("rubbish")
+    with pytest.raises(StoreError):
+        refs.list("refs/")
+    assert refs.scan("refs/") == ({REF: ONE}, {odd: "holds no object id: 'rubbish'"})
+
+
 def test_symbolic_links_are_not_followed(refs, git_dir, tmp_path):
     """A folder of refs that is a symbolic link could lead out of the store: refused."""
     (tmp_path / "elsewhere").mkdir()

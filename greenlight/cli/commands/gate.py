@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from greenlight.services.baselines import BaselineVerdict
     from greenlight.store.repository import Store
 
+QUICK_SECONDS = 60  # a gate that may take longer is none to wait for at every commit
+
 
 def list_(arguments: Values) -> Answer:
     """Show what the settings that judge mean."""
@@ -58,6 +60,8 @@ def run(arguments: Values) -> Answer:
     """Run gates side by side."""
     with project_of(arguments) as project:
         gates = choose_gates(project.judging.settings.gates, arguments.names or ())
+        if arguments.quick:
+            gates = tuple(gate for gate in gates if gate.timeout_seconds <= QUICK_SECONDS)
         if not gates:
             raise UsageError(
                 Code.GATE_UNKNOWN,

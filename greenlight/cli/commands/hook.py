@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from greenlight.cli.answer import Answer, Fault
@@ -11,7 +12,7 @@ from greenlight.cli.exit_codes import Exit
 from greenlight.cli.surroundings import here, store_of
 from greenlight.cli.values import Values
 from greenlight.codes import Code
-from greenlight.errors import RejectedError, StoreError
+from greenlight.errors import RejectedError, StoreError, UsageError
 from greenlight.ledger.pin import read_pin
 from greenlight.primitives.digest import Digest
 from greenlight.services.hooks import CLIENT, SERVER, install_hooks
@@ -38,6 +39,33 @@ def install(arguments: Values) -> Answer:
     data = {"hooks": [{"path": str(each.path), "changed": each.changed} for each in installed]}
     lines = [f"{'WRITTEN' if each.changed else 'AS IT WAS'}  {each.path}" for each in installed]
     return Answer(data, tuple(lines))
+
+
+def pre_commit(arguments: Values) -> Answer:
+    """Run the gates that take a minute at most."""
+    return _gates(arguments, quick=True)
+
+
+def pre_push(arguments: Values) -> Answer:
+    """Run all gates."""
+    return _gates(arguments, quick=False)
+
+
+def _gates(arguments: Values, *, quick: bool) -> Answer:
+    """Run gates: red stops what Git is about, and nothing else does."""
+    from greenlight.cli.commands import gate  # noqa: PLC0415 - of these two alone
+
+    asked = {"names": [], "quick": quick, "record": False, "out": None, "metrics": None}
+    asked |= {"key": None, "allowed_signers": None, "trust_root": None, "gpg_keyring": None}
+    try:
+        answer = gate.run(Values(**{**vars(arguments), **asked}))
+    except UsageError as error:
+        if error.code is not Code.GATE_UNKNOWN:
+            raise
+        return Answer({"gates": []}, ("no gates are declared that could be run here",))
+    if answer.exit is Exit.SKIPPED:
+        return replace(answer, exit=Exit.OK, fault=None)
+    return answer
 
 
 def pre_receive(arguments: Values) -> Answer:

@@ -16,7 +16,9 @@ def run(arguments: Values) -> Answer:
         found = read_log(store, entries=arguments.entries, limit=arguments.limit or 0)
     lines = _entries(found) if arguments.entries else _packets(found)
     note = None
-    if found.voids:
+    if found.odd:
+        note = f"{len(found.odd)} of what waits here cannot be read: {found.odd[0]}"
+    elif found.voids:
         note = f"{found.voids} entries have no effect: greenlight log --entries"
     elif not found.size:
         note = "no ledger was fetched yet: greenlight fetch REMOTE"
