@@ -20,7 +20,7 @@ from greenlight.codes import Code
 from greenlight.errors import MalformedError, RejectedError, StoreError
 from greenlight.execution.host import facts
 from greenlight.execution.metering import Meter, MeteredCommand, MeteredRun
-from greenlight.execution.own import own_command
+from greenlight.execution.own import own_command, with_python
 from greenlight.execution.processors import processor_facts
 from greenlight.model.baseline import Baseline, Method, Metrics, Ran, Subject, Tree
 from greenlight.model.codec import to_plain
@@ -58,7 +58,8 @@ class Plan:
     """What is measured, and how long.
 
     Attributes:
-        argv: The command; none for greenlight's own parsers.
+        argv: The command; none for greenlight's own parsers. ``@python`` as its first word is the
+            interpreter that runs greenlight, wherever it lies.
         says_samples: Whether the command prints samples of its own.
         count: So many runs; None where a time was given.
         seconds: Runs are begun for so long; None where a number was given.
@@ -146,7 +147,8 @@ def _command(plan: Plan, place: Place) -> MeteredCommand:
     if plan.subject is Subject.BUILTIN:
         argv, env = own_command(BUILTIN)
         return MeteredCommand(argv, place.folder, env, plan.timeout_seconds, stdin=b"time\n")
-    return MeteredCommand(plan.argv, place.folder, place.variables, plan.timeout_seconds)
+    argv = with_python(plan.argv)
+    return MeteredCommand(argv, place.folder, place.variables, plan.timeout_seconds)
 
 
 @dataclass(slots=True)

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from greenlight.execution.metering import Meter, MeteredCommand, MeteredRun
-from greenlight.execution.own import own_command
+from greenlight.execution.own import own_command, with_python
 from greenlight.execution.process import run_process
+from greenlight.execution.steps import DEFAULT_ENVIRONMENT
 from greenlight.model.corpus import (
     ACCEPT,
     ACCEPTED,
@@ -57,7 +58,8 @@ class ParserUnderTest:
     """What the corpus is sent to.
 
     Attributes:
-        argv: The command; none for greenlight's own parsers.
+        argv: The command; none for greenlight's own parsers. ``@python`` as its first word is the
+            interpreter that runs greenlight.
         formats: What it reads: names of the corpus's formats; of a command at least one.
         folder: Where it runs.
         variables: Its whole environment.
@@ -68,7 +70,7 @@ class ParserUnderTest:
     argv: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     folder: Path = field(default_factory=lambda: Path("/"))
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=lambda: DEFAULT_ENVIRONMENT)
     timeout_seconds: int = 10
     memory_bytes: int = 512 * MIB
 
@@ -302,7 +304,7 @@ def _ask_command(parser: ParserUnderTest, cases: Sequence[Case]) -> Iterable[tup
     with Meter() as meter:
         for case in cases:
             command = MeteredCommand(
-                parser.argv,
+                with_python(parser.argv),
                 parser.folder,
                 parser.variables,
                 parser.timeout_seconds,

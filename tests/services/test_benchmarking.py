@@ -200,6 +200,14 @@ def test_the_builtin_subject_parses_the_whole_corpus(tmp_path: Path) -> None:
     assert metrics.parse_peak_rss_mb > found.rss_floor_mb
 
 
+def test_python_is_the_one_that_runs_greenlight(tmp_path: Path) -> None:
+    """What is written down is portable; what runs is not a guess of PATH."""
+    code = "import sys; open('which', 'w').write(sys.executable)"
+    found = captured(tmp_path, "@python", "-c", code, count=1)
+    assert (tmp_path / "which").read_text() == sys.executable
+    assert found.ran.argv[0] == "@python"
+
+
 def test_a_folder_called_greenlight_is_not_taken_for_it(tmp_path: Path) -> None:
     """The subject is this package, whatever lies where the benchmark runs."""
     (tmp_path / "greenlight").mkdir()

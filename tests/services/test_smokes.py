@@ -12,6 +12,7 @@ import pytest
 from greenlight import shipped
 from greenlight.errors import MalformedError
 from greenlight.execution.process import run_process
+from greenlight.execution.steps import DEFAULT_ENVIRONMENT
 from greenlight.model.corpus import ACCEPTED, Answer, Case, Part, decode_corpus
 from greenlight.primitives import cjson
 from greenlight.primitives.limits import MIB
@@ -154,6 +155,15 @@ def test_one_that_takes_nothing_is_no_parser() -> None:
         "json/safe-integer": "refused", "json/solidus": "refused",
     }  # fmt: skip
     assert token_canonicalization(asked).green
+
+
+def test_a_command_has_an_environment_of_its_own() -> None:
+    """A path and a locale, and nothing of whoever asks."""
+    code = READ + "import os; sys.exit(sorted(os.environ) != sorted(data.decode().split()))"
+    wanted = " ".join(sorted(DEFAULT_ENVIRONMENT))
+    case = replace(cases("empty")[0], parts=(Part(hex="", text=wanted, times=1),))
+    asked = ask(ParserUnderTest(("@python", "-I", "-S", "-c", code), ("json",)), [case])
+    assert [answer.outcome for _, answer in asked.answers] == [ACCEPTED]
 
 
 def test_python_s_own_json_is_found_out() -> None:
