@@ -276,6 +276,7 @@ class Code(Enum):
     REMOTE_UNKNOWN = (_F, "no remote of this repository is called so")
     REMOTE_UNREACHABLE = (_F, "the remote cannot be reached, or does not let us in")
     REMOTE_TIMED_OUT = (_F, "the remote did not answer in time")
+    REMOTE_TOO_LARGE = (_F, "the remote sends more than may be fetched")
     REMOTE_FORMAT = (_F, "the remote has object ids of another format than this repository")
     REMOTE_REFUSED = (_F, "the remote will not take what was pushed")
     REMOTE_LIED = (_F, "the remote said that it took a push, and has not")

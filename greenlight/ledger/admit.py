@@ -62,7 +62,9 @@ LOCK_SECONDS: Final = 300.0  # a push of another process here may take its time
 AWAY: Final = frozenset({Code.REMOTE_UNREACHABLE, Code.REMOTE_TIMED_OUT})
 _FIND_OUT: Final = "a receipt that was to be spent may count as spent; greenlight fetch finds out"
 _OPEN: Final = AWAY | {Code.REMOTE_OUTCOME_UNKNOWN}
-_WRONG: Final = frozenset({Code.REMOTE_REFUSED, Code.REMOTE_LIED, Code.REMOTE_FORMAT})
+_WRONG: Final = frozenset(
+    {Code.REMOTE_REFUSED, Code.REMOTE_LIED, Code.REMOTE_FORMAT, Code.REMOTE_TOO_LARGE}
+)
 MAX_STILL: Final = 5  # lost races in which nobody won: something else is in the way
 _PAUSE_SECONDS: Final = 0.05  # doubled each time
 

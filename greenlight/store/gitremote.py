@@ -1,76 +1,41 @@
 """Move refs between this repository and another one: the ``git`` executable does it.
 
-It has people's credentials and proxies.  It is started with a list of words, bounded in
-time and output, in a process group that is ended at the deadline, without a terminal to
-ask on, without hooks, and never with a forced or a deleting refspec but for refs that we
-made ourselves for a probe.
+It has people's credentials and proxies.  It is started with a list of words, bounded in time,
+in output and in what it may fetch (``store.gitrun``), and never with a forced or a deleting
+refspec but for refs that we made ourselves for a probe.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import tempfile
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from greenlight.codes import Code
 from greenlight.errors import StoreError, UsageError
-from greenlight.primitives.limits import MIB
+from greenlight.primitives.limits import GIB, MIB
 from greenlight.primitives.text import escape
 from greenlight.store.config import Settings, parse_config
 from greenlight.store.durable import sync_directory, wrapped
 from greenlight.store.gitobjects import is_oid
+from greenlight.store.gitrun import MAX_OUTPUT, Done, run_git, short
 from greenlight.store.reconfigure import change_setting
 from greenlight.store.repository import Store
 
 SETTING: Final = "greenlight.remote"  # names the remote whose ledger counts
 SECONDS: Final = 60.0  # for one exchange; `greenlight.remoteTimeout` sets another
 MAX_SECONDS: Final = 3600
-MAX_OUTPUT: Final = 16 * MIB  # of ls-remote: 100,000 refs
-_LOOK_SECONDS: Final = 0.5  # between looks at how much it has written
 PROBE: Final = "refs/greenlight/probe/"  # refs that `greenlight doctor REMOTE` tries out
 BRANCH_PROBE: Final = "refs/heads/greenlight-probe/"  # where the ledger is a branch
-MAX_SAID: Final = 400  # characters of a remote's message that are shown
+# Of packs that one command fetches: evidence of years, or a ledger of three million records;
+# `greenlight.remoteMaxMiB` sets another.
+MAX_BYTES: Final = 4 * GIB
+_MAX_MIB: Final = 2**30  # a pebibyte: no limit at all
 
-# What would lead git elsewhere than to the repository that was opened; what people configure by
-# the environment, as a CI does its credentials, stays.
-_UNSET: Final = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_COMMON_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_QUARANTINE_PATH",
-    "GIT_NAMESPACE",
-    "GIT_SHALLOW_FILE",
-    "GIT_GRAFT_FILE",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_TRACE",
-)
-_SETTINGS: Final = (
-    "core.hooksPath=/dev/null",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "fetch.writeCommitGraph=false",
-    "fetch.unpackLimit=1",  # one pack, which git syncs; loose objects it does not
-    "transfer.unpackLimit=1",
-    "core.fsync=all",  # whatever is configured: a ref of ours will lead to what is fetched
-    "core.fsyncMethod=fsync",
-    "fetch.fsckObjects=true",  # what comes is strictly read here too, but others read it as well
-    "protocol.ext.allow=never",
-    "push.followTags=false",
-    "push.gpgSign=false",
-    "advice.pushUpdateRejected=false",
-)
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,98}")
 # Words of git's own, not of the other side's language, by which it says that it lost a race.
 _RACE: Final = (
@@ -86,15 +51,6 @@ _RACE: Final = (
     "atomic transaction failed",
     "failed to lock",
 )
-
-
-# By these it says that it did not come as far as sending; by those, that it did.
-_NOT_SENT: Final = (
-    b"Could not read from remote repository",
-    b"unable to access",
-    b"does not appear to be a git repository",
-)
-_SENT: Final = (b"hung up unexpectedly", b"RPC failed", b"unexpected disconnect")
 _FORMATS: Final = (
     b"mismatched algorithms",
     b"object format",
@@ -149,9 +105,16 @@ def named_remote(store: Store, name: str) -> GitRemote:
         StoreError: The configuration cannot be read.
     """
     settings = _require_remote(store, name)
-    seconds = settings.get(("greenlight", "", "remotetimeout"), "")
-    plain = seconds.isascii() and seconds.isdigit() and 0 < int(seconds[:6]) <= MAX_SECONDS
-    return GitRemote(store, name, float(seconds) if plain else SECONDS)
+    seconds = _number(settings, "remotetimeout", MAX_SECONDS) or SECONDS
+    mebibytes = _number(settings, "remotemaxmib", _MAX_MIB)
+    return GitRemote(store, name, float(seconds), Budget(mebibytes * MIB or MAX_BYTES))
+
+
+def _number(settings: Settings, name: str, most: int) -> int:
+    """Return a setting of ours; 0 where it is absent, or no number from 1 to ``most``."""
+    text = settings.get(("greenlight", "", name), "")
+    plain = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    return int(text) if plain and 0 < int(text) <= most else 0
 
 
 def _require_remote(store: Store, name: str) -> Settings:
@@ -200,6 +163,17 @@ def configure(store: Store, name: str) -> None:
     change_setting(store, section, setting, name)
 
 
+@dataclass(slots=True)
+class Budget:
+    """How much a command may still fetch.
+
+    Attributes:
+        left: Bytes of packs.
+    """
+
+    left: int = MAX_BYTES
+
+
 @dataclass(frozen=True, slots=True)
 class GitRemote:
     """Another repository, by the name that this one has for it.
@@ -208,19 +182,22 @@ class GitRemote:
         store: This repository.
         name: Of the remote.
         seconds: After which an exchange is ended.
+        budget: How much may still be fetched, by all exchanges together.
     """
 
     store: Store
     name: str
     seconds: float
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
 
     def refs(self, *patterns: str) -> dict[str, str]:
         """Return its refs that fit patterns of full names, with their object ids.
 
         Raises:
-            StoreError: REMOTE_UNREACHABLE, REMOTE_TIMED_OUT, REMOTE_FORMAT.
+            StoreError: REMOTE_UNREACHABLE, REMOTE_TIMED_OUT, REMOTE_TOO_LARGE, REMOTE_FORMAT.
         """
-        done = _run(self.store, ("ls-remote", "--refs", self.name, *patterns), self.seconds)
+        words = ("ls-remote", "--refs", self.name, *patterns)
+        done = run_git(self.store, words, self.seconds, max_bytes=MAX_OUTPUT)
         self._require(done, "be asked")
         found: dict[str, str] = {}
         for line in done.out.decode("utf-8", "replace").splitlines():
@@ -241,16 +218,21 @@ class GitRemote:
             refs: Name there to name here.
 
         Raises:
-            StoreError: REMOTE_UNREACHABLE, REMOTE_TIMED_OUT.
+            StoreError: REMOTE_UNREACHABLE, REMOTE_TIMED_OUT; REMOTE_TOO_LARGE: it sends more than
+                may still be fetched; nothing of it stays.
         """
         if not refs:
             return
         words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-prune")
         more = ("--no-recurse-submodules", "--refmap=", self.name)
         specs = [f"{there}:{here}" for there, here in refs.items()]
-        done = _run(self.store, (*words, *more, *specs), self.seconds)
-        self._require(done, "be fetched from")
-        sync_directory(self.store.git_dir / "objects" / "pack")
+        folder = self.store.objects.directory / "pack"
+        before, left = _bytes_in(folder), max(1, self.budget.left)
+        done = run_git(self.store, (*words, *more, *specs), self.seconds, max_bytes=left)
+        hint = f"git config {SETTING}MaxMiB MEBIBYTES lets a command fetch more"
+        self._require(done, "be fetched from", more=hint)
+        sync_directory(folder)
+        self.budget.left -= max(0, _bytes_in(folder) - before)
 
     def push(self, refs: Mapping[str, str], *, atomic: bool = True) -> PushOutcome:
         """Move refs of the other side, each of which must go forward; all of them or none.
@@ -268,7 +250,7 @@ class GitRemote:
         if atomic and len(refs) > 1:
             words.append("--atomic")
         specs = [f"{oid}:{name}" for name, oid in refs.items()]
-        done = _run(self.store, (*words, self.name, *specs), self.seconds)
+        done = run_git(self.store, (*words, self.name, *specs), self.seconds)
         if done.code == 0:
             return PushOutcome(Pushed.TAKEN)
         lines = done.out.decode("utf-8", "replace").splitlines()
@@ -281,8 +263,8 @@ class GitRemote:
         # Of several, those that only went down with another say nothing of why.
         own = [said for said in refused if "atomic" not in said] or refused
         if all(any(word in said for word in _RACE) for said in own):
-            return PushOutcome(Pushed.RACED, _short("; ".join(own)))
-        return PushOutcome(Pushed.REFUSED, _short(f"{'; '.join(own)}: {_remote_lines(done.err)}"))
+            return PushOutcome(Pushed.RACED, short("; ".join(own)))
+        return PushOutcome(Pushed.REFUSED, short(f"{'; '.join(own)}: {_remote_lines(done.err)}"))
 
     def probe(self, *specs: str, atomic: bool = False, hooks: Path | None = None) -> PushOutcome:
         """Push what may go backwards or delete, to refs that are there to be tried out alone.
@@ -304,7 +286,7 @@ class GitRemote:
         words += ["push", "--porcelain", "--force", "--no-follow-tags", "--recurse-submodules=no"]
         words += [] if hooks is not None else ["--no-verify"]
         words += ["--atomic"] if atomic else []
-        done = _run(self.store, (*words, self.name, *specs), self.seconds)
+        done = run_git(self.store, (*words, self.name, *specs), self.seconds)
         if done.code == 0:
             return PushOutcome(Pushed.TAKEN)
         lines = done.out.decode("utf-8", "replace").splitlines()
@@ -313,7 +295,7 @@ class GitRemote:
             self._require_format(done)
             return PushOutcome(Pushed.FAILED, done.said, done.timed_out, done.sent)
         said = f"{'; '.join(refused)}: {_remote_lines(done.err)}"
-        return PushOutcome(Pushed.REFUSED, _short(said))
+        return PushOutcome(Pushed.REFUSED, short(said))
 
     def _one_by_one(self, refs: Mapping[str, str]) -> PushOutcome:
         """Push where the other side cannot move several at once: in order, the ledger last."""
@@ -324,7 +306,13 @@ class GitRemote:
                 break
         return outcome
 
-    def _require(self, done: _Done, what: str) -> None:
+    def _require(self, done: Done, what: str, *, more: str | None = None) -> None:
+        if done.too_large:
+            raise StoreError(
+                Code.REMOTE_TOO_LARGE,
+                f"{self.name} sends more than is taken: it cannot {what}",
+                hint=more,
+            )
         if done.timed_out:
             raise StoreError(
                 Code.REMOTE_TIMED_OUT,
@@ -337,7 +325,7 @@ class GitRemote:
                 Code.REMOTE_UNREACHABLE, f"{self.name} cannot {what}: {done.said or 'no word'}"
             )
 
-    def _require_format(self, done: _Done) -> None:
+    def _require_format(self, done: Done) -> None:
         if any(words in done.err for words in _FORMATS):
             raise StoreError(
                 Code.REMOTE_FORMAT,
@@ -346,94 +334,16 @@ class GitRemote:
             )
 
 
-# --- git
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    code: int
-    out: bytes
-    err: bytes
-    timed_out: bool
-
-    @property
-    def sent(self) -> bool:
-        """Whether it may have sent something."""
-        early = any(words in self.err for words in _NOT_SENT)
-        return self.timed_out or not early or any(words in self.err for words in _SENT)
-
-    @property
-    def said(self) -> str:
-        """The last words of standard error, escaped."""
-        lines = [line.strip() for line in self.err.decode("utf-8", "replace").splitlines()]
-        return _short("; ".join(line for line in lines if line)[-MAX_SAID:])
-
-
-def _run(store: Store, words: Sequence[str], seconds: float) -> _Done:
-    """Run git on a repository, in a process group of its own, ended at the deadline.
-
-    Raises:
-        StoreError: TOOL_MISSING.
-    """
-    argv = ["env", *(word for name in _UNSET for word in ("-u", name))]
-    argv += ["GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_OPTIONAL_LOCKS=0"]
-    # Rubbish among the refs here, of whomever, is passed over and does not stop an exchange.
-    argv += ["GIT_NO_REPLACE_OBJECTS=1", "GIT_REF_PARANOIA=0", "git"]
-    argv += [word for setting in _SETTINGS for word in ("-c", setting)]
-    git_dir = store.git_dir.absolute()
-    argv += ["--git-dir", str(git_dir), *words]
-    # As git itself: a URL that is a relative path begins at the work tree, or at a bare repository.
-    top = git_dir.parent if git_dir.name == ".git" else git_dir
-    # Files and not pipes: whatever holds them open afterwards is not waited for.
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own words, names that were checked
-                argv,
-                cwd=top,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise StoreError(Code.TOOL_MISSING, "git cannot be started") from error
-        try:
-            code = _wait(process, (out, err), seconds)
-        finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        if code == _NOT_FOUND:
-            raise StoreError(Code.TOOL_MISSING, "git is not installed")
-        return _Done(-1 if code is None else code, _read(out), _read(err), code is None)
-
-
-def _wait(
-    process: subprocess.Popen[bytes], files: Sequence[IO[bytes]], seconds: float
-) -> int | None:
-    """Return what a process ends with; None at the deadline, or where it writes without end."""
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(min(left, _LOOK_SECONDS))
-        if any(os.fstat(file.fileno()).st_size > MAX_OUTPUT for file in files):
-            break
-    return None
-
-
-_NOT_FOUND: Final = 127  # what env says of a program that is not there
-
-
-def _read(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read(MAX_OUTPUT)
+def _bytes_in(folder: Path) -> int:
+    """Return how many bytes the packs of a folder have."""
+    total = 0
+    for path in folder.glob("pack-*.pack"):
+        with suppress(OSError):  # joined by git just now
+            total += path.stat().st_size
+    return total
 
 
 def _remote_lines(err: bytes) -> str:
     lines = err.decode("utf-8", "replace").splitlines()
     said = [line.removeprefix("remote:").strip() for line in lines if line.startswith("remote:")]
     return " ".join(line for line in said if line)
-
-
-def _short(text: str) -> str:
-    return escape(" ".join(text.split()))[:MAX_SAID]
