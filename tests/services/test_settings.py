@@ -157,6 +157,21 @@ def test_files_of_a_commit(project):
     assert commit_of(root, "") is None
 
 
+def test_commits_of_other_people(project, git):
+    """A merge of a tag carries the tag, and others an encoding: their tree is what is asked."""
+    root, commit = project
+    commit("about = 'x'")
+    tree = git("rev-parse", "HEAD^{tree}", cwd=root).decode().strip()
+    body = (
+        f"tree {tree}\nauthor T <t@example.org> 1 +0000\ncommitter T <t@example.org> 1 +0000\n"
+        "encoding latin1\nmergetag object x\n type commit\n tag v1\n\nmessage\n"
+    )
+    odd = git(
+        "hash-object", "-t", "commit", "-w", "--stdin", "--literally", cwd=root, data=body.encode()
+    )
+    assert judged(root, odd.decode().strip()).settings.about == "x"
+
+
 def test_no_work_tree(tmp_path, git):
     """Neither around a plain folder, nor in a bare repository."""
     assert work_tree_around(tmp_path) is None
