@@ -71,7 +71,7 @@ def parse_updates(text: str) -> tuple[Update, ...]:
     Raises:
         MalformedError: It is something else.
     """
-    lines = text.splitlines()
+    lines = text.removesuffix("\n").split("\n") if text else []
     if len(lines) > MAX_UPDATES:
         raise MalformedError(Code.LIMIT_EXCEEDED, f"a push of more than {MAX_UPDATES} refs")
     updates = []

@@ -8,16 +8,19 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from greenlight.errors import MalformedError
 from greenlight.ledger.commits import Committer, Piece, write_commits
 from greenlight.ledger.pin import DEFAULT_REF, read_pin
 from greenlight.ledger.read import read_ledger
 from greenlight.model.entry import sign_entry
 from greenlight.primitives.openssh_private import parse_private
+from greenlight.services.receiving import parse_updates
 from greenlight.store.repository import open_store
 from greenlight.store.shelf import PREFIX
 from tests.cli.conftest import LANE, git
@@ -298,6 +301,53 @@ def test_a_broken_server_lets_nothing_in(server):
     (server.hub / "greenlight" / "pin").write_text("rubbish")
     server.forge(entry(server, reserved(), "executor"))
     server.refused("STORE_DAMAGED", DEFAULT_REF)
+
+
+def test_a_push_that_is_too_long_to_be_read(server):
+    """Nothing of it is let in: what is not read is not judged, and git would move it all."""
+    zeros, tip = "0" * 40, server.tip()
+    line = f"{zeros} {tip} refs/heads/{'a' * 480}{{:06d}}\n"
+    text = "".join(line.format(number) for number in range(8000))
+    text = text[: 4 * 1024 * 1024].rpartition("\n")[0] + "\n"
+    filler = 4 * 1024 * 1024 - len(text)
+    text += f"{zeros} {tip} refs/heads/".ljust(filler - 1, "b") + "\n" if filler else ""
+    assert len(text) == 4 * 1024 * 1024
+    delete = f"{tip} {zeros} {DEFAULT_REF}\n"
+    for given, code in ((text + delete, "LIMIT_EXCEEDED"), (delete, "LEDGER_REWOUND")):
+        done = subprocess.run(
+            [sys.executable, "-m", "greenlight", "hook", "pre-receive"],
+            cwd=server.hub, env=server.one.environment(), input=given,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0
+        assert code in done.stderr
+
+
+@pytest.mark.parametrize("text", ["x", "a b c\n", "\n", f"{'0' * 39} {'0' * 40} refs/x\n"])
+def test_what_is_no_update(text):
+    """It is refused, and not passed over."""
+    with pytest.raises(MalformedError):
+        parse_updates(text)
+
+
+def test_names_with_odd_line_ends():
+    """Git allows U+2028 in a name; a line ends where git ends it."""
+    zeros, one = "0" * 40, "1" * 40
+    updates = parse_updates(f"{zeros} {one} refs/heads/a\u2028b\n{one} {zeros} refs/heads/c\n")
+    assert [update.ref for update in updates] == ["refs/heads/a\u2028b", "refs/heads/c"]
+    assert (updates[0].old, updates[1].new) == (None, None)
+    assert parse_updates("") == ()
+
+
+def test_a_hook_that_is_killed(server):
+    """Git throws the push away, and nothing moved."""
+    path = server.hub / "hooks" / "pre-receive"
+    killed = "kill -KILL $$"
+    path.write_text(path.read_text().replace("exec ", f"{killed}\nexec "))
+    before = git("for-each-ref", cwd=server.hub), objects(server.hub)
+    server.forge(entry(server, reserved(), "executor"))
+    assert server.push(DEFAULT_REF)[0] != 0
+    assert (git("for-each-ref", cwd=server.hub), objects(server.hub)) == before
 
 
 # --- installing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,19 @@ from greenlight.cli.exit_codes import Exit
 from greenlight.cli.surroundings import here, store_of
 from greenlight.cli.values import Values
 from greenlight.codes import Code
-from greenlight.errors import RejectedError, StoreError, UsageError
+from greenlight.errors import (
+    MalformedError,
+    RefusedError,
+    RejectedError,
+    StoreError,
+    UsageError,
+)
 from greenlight.ledger.pin import read_pin
 from greenlight.primitives.digest import Digest
 from greenlight.services.hooks import CLIENT, SERVER, install_hooks
 
 _MAX_INPUT_BYTES = 4 * 1024 * 1024  # ten thousand refs
+_MAX_SECONDS = 900  # a million records; size is bounded by receive.maxInputSize
 
 
 def install(arguments: Values) -> Answer:
@@ -68,13 +76,28 @@ def _gates(arguments: Values, *, quick: bool) -> Answer:
     return answer
 
 
+def _end_within(seconds: int) -> None:
+    """Refuse a push that cannot be judged in time: it would keep the server's process for ever."""
+
+    def refuse(*_: object) -> None:
+        raise RefusedError(
+            Code.LIMIT_EXCEEDED, f"the push cannot be judged within {seconds} seconds"
+        )
+
+    signal.signal(signal.SIGALRM, refuse)
+    signal.alarm(seconds)
+
+
 def pre_receive(arguments: Values) -> Answer:
     """Check a push; git calls this, and throws the push away where it fails."""
     from greenlight.services.receiving import check_push, parse_updates  # noqa: PLC0415 - as below
     from greenlight.store.quarantined import with_quarantine  # noqa: PLC0415 - of this alone
 
-    text = sys.stdin.buffer.read(_MAX_INPUT_BYTES).decode("utf-8", "surrogateescape")
-    updates = parse_updates(text)
+    data = sys.stdin.buffer.read(_MAX_INPUT_BYTES + 1)
+    if len(data) > _MAX_INPUT_BYTES:  # what is not read is not judged, and git would move it
+        raise MalformedError(Code.LIMIT_EXCEEDED, f"a push of more than {_MAX_INPUT_BYTES} bytes")
+    updates = parse_updates(data.decode("utf-8", "surrogateescape"))
+    _end_within(_MAX_SECONDS)
     with store_of(arguments) as store:
         pin = read_pin(store)
         if pin is None:
