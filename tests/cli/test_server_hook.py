@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,6 +52,16 @@ class Server:
             self.one.ok("owner", "trust", "add", f"{self.one.key(who)}.pub", "--role", who)
         self.two.ok("executor", "init", "--trust", self.trust_root, "--remote", "origin")
         self.install()
+
+    def copy(self, folder: Path) -> Server:
+        """Return the same in another place."""
+        made = copy(self)
+        shutil.copytree(self.hub.parent, folder, dirs_exist_ok=True, symlinks=True)
+        made.hub = folder / "hub.git"
+        made.one, made.two = (Team(folder, folder / name) for name in ("one", "two"))
+        for team in (made.one, made.two):
+            git("remote", "set-url", "origin", made.hub, cwd=team.repo)
+        return made
 
     def install(self, *words: str):
         return self.one.ok(
@@ -113,9 +124,14 @@ def objects(folder: Path) -> list[str]:
     return sorted(str(path) for path in (folder / "objects").rglob("*") if path.is_file())
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory):
+    return Server(tmp_path_factory.mktemp("server"), "sha1")
+
+
 @pytest.fixture
-def server(tmp_path):
-    return Server(tmp_path, "sha1")
+def server(made_once, tmp_path):
+    return made_once.copy(tmp_path)
 
 
 def test_of_the_other_format(tmp_path):
