@@ -70,7 +70,7 @@ def overhead(root: Path) -> Iterator[Figure]:
     scripts = {
         "nothing": "echo '{}'",
         "python3": "/usr/bin/python3 -c 'print({})'",
-        "0.1 s of work": "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo '{}'",
+        "50 ms of work": "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done; echo '{}'",
     }
     around = place(root)
     for confinement, how in ((Confined.here(), "in a box"), (None, "without one")):

@@ -15,6 +15,7 @@ from tests.forge.server import Reply, serving
 SETTINGS = """
 [audit]
 allowed_signers = "baselines/allowed_signers"
+capture_seconds = 1
 
 [[gates]]
 name = "smoke"
@@ -193,9 +194,7 @@ def test_allowed(tmp_path):
     project.write("result.json", '{"p95": 3}')
     project.write(
         "greenlight.toml",
-        SETTINGS.partition("[[promotion]]")[0]
-        .replace("[audit]", "")
-        .replace('allowed_signers = "baselines/allowed_signers"', "")
+        SETTINGS[SETTINGS.index("[[gates]]") : SETTINGS.index("[[promotion]]")]
         + "[[promotion]]\nname = 'staging'\nconditions = [{kind = 'gate_green', gate = 'smoke'}]\n",
     )
     project.commit()
