@@ -49,7 +49,7 @@ class Clocked:
             text=True,
         )
 
-    def run(
+    def run(  # noqa: PLR0913 - a command, its surroundings, its clock
         self,
         when: datetime,
         words: Sequence[str],
@@ -57,9 +57,20 @@ class Clocked:
         cwd: Path,
         env: Mapping[str, str],
         zone: str = "UTC",
+        step: float = 0.0,
     ) -> Done:
-        """Run a command at a moment, on a machine that is in a time zone."""
-        self.file.write_text(when.astimezone(ZoneInfo(zone)).strftime(_FORMAT) + "\n")
+        """Run a command at a moment.
+
+        Args:
+            when: What the clock says.
+            words: The command line.
+            cwd: Where.
+            env: Its environment.
+            zone: Where the machine stands, whose wall clock shows another time.
+            step: By how many seconds the clock jumps after each question.
+        """
+        moment = when.astimezone(ZoneInfo(zone)).strftime(_FORMAT)
+        self.file.write_text(f"@{moment} i{step}\n" if step else f"{moment}\n")
         job = {"words": [*words], "cwd": str(cwd), "env": {**env, **self._fake, "TZ": zone}}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

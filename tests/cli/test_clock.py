@@ -90,7 +90,9 @@ class Place:
     facts: Facts
     receipts: dict[str, str]
 
-    def __call__(self, now: datetime, who: str, *words: str | Path, zone: str = "UTC") -> Done:
+    def __call__(
+        self, now: datetime, who: str, *words: str | Path, zone: str = "UTC", step: float = 0.0
+    ) -> Done:
         key = ("--signing-key", str(self.team.key(who)))
         done = self.clocked.run(
             now,
@@ -98,6 +100,7 @@ class Place:
             cwd=self.team.repo,
             env=self.team.environment(),
             zone=zone,
+            step=step,
         )
         assert "Traceback" not in done.err
         return done
@@ -433,6 +436,40 @@ def test_a_clock_that_jumps_while_the_operation_runs(
     late = max(ISSUED, ISSUED + jump)
     again = at_work(late, "executor", "receipt", "spend", *words)
     assert again.error_lines[0].split(": ")[2] == "RECEIPT_SPENT"
+
+
+HOURS = 3600.0
+MAY = {"CLOCK_AHEAD", "CLOCK_BEHIND", "CLOCK_UNSET", "RECEIPT_EXPIRED", "RECEIPT_STALE"}
+
+
+@pytest.mark.parametrize("step", [-1.0, -100.0, -400.0, -87_600 * HOURS, 1.0, 13 * HOURS], ids=str)
+@pytest.mark.parametrize("what", ["seal", "spend", "reserve"])
+def test_a_clock_that_jumps_at_each_question(
+    worlds: dict[str, Place], tmp_path: Path, what: str, step: float
+):
+    """In the middle of anything: done, or refused for the clock; never half, nothing expired."""
+    clocked = Clocked(tmp_path)  # of its own: the jumps of a server add up
+    at_work = replace(worlds["plain"].copy(tmp_path / "copy"), clocked=clocked)
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "a.txt").write_text("one\n")
+    receipt = at_work.receipts["a day"]
+    words: tuple[str | Path, ...] = {
+        "seal": ("seal", tmp_path / "evidence"),
+        "spend": ("receipt", "spend", receipt, *at_work.operation(), "--mode", "prod"),
+        "reserve": ("tickets", "reserve", "TKT", "--ceiling", "1"),
+    }[what]
+    try:
+        done = at_work(ISSUED, "executor", *words, step=step)
+    finally:
+        clocked.close()
+    settle(done, set() if done.exit == 0 else MAY)
+    ledger = at_work.ledger  # whole: its time never falls
+    state = ledger.state
+    effects = len(state.packets) - 1 + len(state.spends) + len(state.reservations)
+    assert effects == (1 if done.exit == 0 else 0)
+    if state.spends:
+        assert state.spends[receipt].time < ISSUED + DAY
+    replace(at_work, clocked=worlds["plain"].clocked).ok(ISSUED, "owner", "verify", "--all")
 
 
 def test_there_are_two_hundred():
