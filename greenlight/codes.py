@@ -303,6 +303,7 @@ class Code(Enum):
     TRUST_STALE = (_R, "the proposal does not follow the trust root in force")
     TRUST_REFUSED = (_R, "the trust root does not let this key do that")
     CLOCK_AHEAD = (_R, "the ledger's time is further ahead of this clock than allowed")
+    CLOCK_UNSET = (_R, "this clock says a time before 1970, which no commit can have")
     OUTPUT_EXISTS = (_R, "the file to write is already there")
     CHECKOUT_EXISTS = (_R, "the folder to check out into is not empty")
     SCHEMA_UNKNOWN = (_F, "there is no schema of that name")

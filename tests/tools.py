@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,21 @@ def need(program: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return path
+
+
+def need_faketime() -> Path:
+    """Return libfaketime's library; skip the test with a reason, or fail it, as ``need`` does."""
+    found = [
+        path
+        for folder in ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/homebrew/lib")
+        for path in sorted(Path(folder).glob("**/faketime/libfaketime.so.1"))
+    ]
+    if not found:
+        reason = "libfaketime is not installed, so no clock could be set for this"
+        if os.environ.get("GREENLIGHT_REQUIRE_TOOLS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found[0]
 
 
 def confines() -> bool:

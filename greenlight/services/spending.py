@@ -166,16 +166,21 @@ def _wanted(
 
 
 def _check(wanted: Wanted, state: LedgerState, now: datetime) -> tuple[Finding, ...]:
-    """Check at ledger time, and that this clock is not behind it.
+    """Check at ledger time, that this clock is not behind it, and that the trust root is in force.
 
     A clock that was set back must not make a receipt last longer, nor look as if it did.
     """
     at = now if state.time is None else max(now, state.time)
-    behind: tuple[Finding, ...] = ()
+    more: list[Finding] = []
     if at > now:
         where, expected = "clock", f"{format_micros(at)}, the ledger's time, or later"
-        behind = (Finding(Code.CLOCK_BEHIND, where, expected, format_micros(now)),)
-    return check_receipt(wanted, state, at) + behind
+        more.append(Finding(Code.CLOCK_BEHIND, where, expected, format_micros(now)))
+    trust = state.trust
+    if trust is not None and trust.is_expired(at):
+        # The fold says it of every entry: whoever looks before must hear it, too.
+        where, expected = f"trust root {trust.version}#/expires", f"before {trust.expires}"
+        more.append(Finding(Code.TRUST_EXPIRED, where, expected, format_micros(at)))
+    return (*check_receipt(wanted, state, at), *more)
 
 
 def _require(findings: Sequence[Finding]) -> None:

@@ -21,9 +21,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, StoreError, UsageError
+from greenlight.errors import MalformedError, RefusedError, StoreError, UsageError
 from greenlight.primitives.gittree import Hasher
 from greenlight.primitives.limits import MAX_FILE_BYTES
+from greenlight.primitives.timestamp import format_seconds
 
 OID_DIGITS = {"sha1": 40, "sha256": 64}
 _OIDS = {name: re.compile(rf"[0-9a-f]{{{digits}}}") for name, digits in OID_DIGITS.items()}
@@ -32,6 +33,8 @@ SIGNATURE_HEADER = {"sha1": "gpgsig", "sha256": "gpgsig-sha256"}
 FILE = b"100644"
 DIRECTORY = b"40000"
 _MODES = frozenset({FILE, DIRECTORY, b"100755", b"120000", b"160000"})
+
+_FIRST = datetime(1970, 1, 1, tzinfo=UTC)  # git's times are seconds from here on
 
 MAX_COMMIT_BYTES = 64 * 1024  # ours are under 2 KiB; a message is for people
 MAX_TREE_BYTES = 32 * 2**20  # MAX_PACKET_FILES entries of one directory with long names
@@ -248,7 +251,11 @@ def encode_commit(  # noqa: PLR0913 - the fields of a commit
 
     Raises:
         UsageError: The author cannot stand in a commit.
+        RefusedError: CLOCK_UNSET: the time cannot.
     """
+    if time < _FIRST:
+        said = f"this clock says {format_seconds(time)}, and git has no time before 1970"
+        raise RefusedError(Code.CLOCK_UNSET, said, hint="set the clock of this machine")
     if not _AUTHOR.fullmatch(author) or not author.isprintable():
         raise UsageError(Code.USAGE, f"not an author as in `Name <address>`: {author!r}")
     stamp = f"{author} {int(time.astimezone(UTC).timestamp())} +0000"

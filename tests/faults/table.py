@@ -100,17 +100,17 @@ def broken_acts(folder: Path, size: Size, names: tuple[str, ...] = ()) -> Iterat
     Raises:
         OSError: This machine cannot watch system calls.
     """
+    acts = [act for act in ACTS if not names or act.name in names]
     servers = [Server() for _ in range(size.at_once)]
     try:
-        world = make_world(folder / "world")
-        remote = with_remote(world, folder / "remote")
-        empty = before_init(folder / "empty")
-        for act in ACTS:
-            if names and act.name not in names:
-                continue
-            named = folder / act.name.replace(", ", "-")
-            start = empty if act.new else remote if act.remote else world
-            bench = Bench.make(servers, start, act, named)
+        begun = any(not act.new for act in acts)
+        world = make_world(folder / "world") if begun else None
+        remote = with_remote(world, folder / "remote") if world is not None else None
+        for act in acts:
+            start = remote if act.remote else world
+            if act.new or start is None:
+                start = before_init(folder / f"before {act.name}")
+            bench = Bench.make(servers, start, act, folder / act.name.replace(", ", "-"))
             for fault in ("kill", *size.errors):
                 began = time.monotonic()
                 tally = Tally(f"{act.name}: {fault}")

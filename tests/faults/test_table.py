@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from tests.faults import cuts
 from tests.faults.acts import ACTS
 from tests.faults.table import (
     QUICK,
-    TENTH,
     broken_acts,
     cut_off,
     raced,
@@ -19,14 +17,12 @@ from tests.faults.table import (
     written,
 )
 
-SIZE = TENTH if os.environ.get("GREENLIGHT_FAULTS") == "tenth" else QUICK
-
 
 @pytest.mark.parametrize("act", [act.name for act in ACTS])
 def test_an_act_that_is_broken_off(tmp_path: Path, act: str):
     """Killed or refused at its system calls: old or new, nothing lost, and the next one works."""
     try:
-        rows = list(broken_acts(tmp_path, SIZE, (act,)))
+        rows = list(broken_acts(tmp_path, QUICK, (act,)))
     except OSError as error:
         pytest.skip(f"this machine cannot watch system calls: {error}")
     assert [row.failures for row in rows] == [()] * len(rows)
@@ -35,21 +31,21 @@ def test_an_act_that_is_broken_off(tmp_path: Path, act: str):
 
 def test_races_for_one_receipt(tmp_path: Path):
     """Exactly one winner each, also where one of the racers is killed."""
-    row = raced(tmp_path, SIZE)
+    row = raced(tmp_path, QUICK)
     assert row.failures == ()
-    assert row.points == SIZE.races
+    assert row.points == QUICK.races
 
 
 def test_races_of_two_clones_for_one_receipt(tmp_path: Path):
     """Exactly one winner each; after each race both clones see the same ledger and holder."""
-    row = raced_by_clones(tmp_path, SIZE)
+    row = raced_by_clones(tmp_path, QUICK)
     assert row.failures == ()
-    assert row.points == SIZE.remote_races
+    assert row.points == QUICK.remote_races
 
 
 def test_writers_at_once(tmp_path: Path):
     """All that was acknowledged is in one chain."""
-    row = written(tmp_path, SIZE)
+    row = written(tmp_path, QUICK)
     assert row.failures == ()
 
 
@@ -58,7 +54,7 @@ def test_power_cuts(tmp_path: Path):
     if cuts.why_not():
         pytest.skip(cuts.why_not())
     try:
-        row = cut_off(tmp_path, SIZE)
+        row = cut_off(tmp_path, QUICK)
     except OSError as error:
         pytest.skip(f"no image can be mounted here: {error}")
     assert row.failures == ()

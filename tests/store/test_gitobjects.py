@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, UsageError
+from greenlight.errors import MalformedError, RefusedError, UsageError
 from greenlight.store.gitobjects import (
     MAX_COMMIT_BYTES,
     TreeEntry,
@@ -45,6 +45,16 @@ def test_oid_is_hex_of_the_format(oid):
     """Nothing but an object id of the repository's format may become part of a path."""
     with pytest.raises(MalformedError):
         require_oid(oid, "sha1")
+
+
+def test_a_time_before_1970_is_no_time_of_a_commit():
+    """Git counts from 1970 on; what it could not read is not written."""
+    first = datetime(1970, 1, 1, tzinfo=UTC)
+    rest = {"tree": OID, "parents": (), "author": "A <a@b>", "message": "x"}
+    assert parse_commit(encode_commit(time=first, **rest), "sha1").time == 0
+    with pytest.raises(RefusedError) as caught:
+        encode_commit(time=first - timedelta(microseconds=1), **rest)
+    assert caught.value.code is Code.CLOCK_UNSET
 
 
 names = st.binary(min_size=1, max_size=12).filter(lambda b: b"/" not in b and b"\0" not in b)
