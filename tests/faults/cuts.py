@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from greenlight.store.repository import create_store, open_store
 from tests.faults.races import Worker, begin_store
 
 _IMAGE_BYTES: Final = 48 * 2**20
+_TRIES: Final = 50  # a tenth of a second each: whoever looked at it last may still be ending
+_COPIES: Final = 100  # of one image, until nothing is written meanwhile
 _ON_ONE: Final = 40  # cuts of one store
 
 
@@ -61,7 +64,17 @@ def mounted(image: Path, folder: Path, *options: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        _unmount(folder)
+
+
+def _unmount(folder: Path) -> None:
+    """Unmount, whole: a lazy one goes on writing to an image that is by then another's."""
+    for _ in range(_TRIES):
+        done = subprocess.run(["umount", str(folder)], capture_output=True, check=False)
+        if done.returncode == 0:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def cut(folder: Path, cuts: int) -> Cut:
@@ -103,20 +116,48 @@ def _cut_one(folder: Path, image: Path, evidence: Path, cuts: int, result: Cut) 
                 worker.say(f"append {100 + number} {101 + number}")
                 said = worker.hear()
                 trees.add(f"sha256:{100 + number:064x}")
-            copy = folder / "cut"
-            shutil.copyfile(image, copy)  # as if the power went now
+            copy = folder / f"cut-{result.cuts}"  # never one that a loop device still holds
+            _copy_at_once(image, copy, folder / "disk")  # as if the power went now
             if number % 2 == 0:
                 worker.hear()
             assert said, "the worker died"
             result.cuts += 1
             with mounted(copy, folder / "after") as after:
                 _look(after / "s", trees, result)
+            copy.unlink()
     finally:
         worker.close()
 
 
+def _copy_at_once(image: Path, copy: Path, disk: Path) -> None:
+    """Copy an image as it is at one moment: again where something was written meanwhile.
+
+    Power goes at once.  A copy in which one block is older than another is of no moment, and what
+    it lacks was never lost.
+    """
+    for _ in range(_COPIES):
+        before = _written(disk)
+        shutil.copyfile(image, copy)
+        if _written(disk) == before:
+            return
+    raise OSError(f"{disk} is written to all the time")
+
+
+def _written(disk: Path) -> tuple[str, str]:
+    """Return how often a mounted image was written to, and whether it is being written to now."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        device, folder, *_ = line.split(" ")
+        if folder == str(disk):
+            fields = Path(f"/sys/block/{Path(device).name}/stat").read_text().split()
+            return fields[4], fields[8]
+    raise OSError(f"{disk} is not mounted")
+
+
 def _look(path: Path, trees: set[str], result: Cut) -> None:
     name = f"cut {result.cuts}"
+    if not path.is_dir():
+        result.lost.append(f"{name}: the store itself")
+        return
     done = subprocess.run(
         ["git", "fsck", "--strict", "--full", "--no-dangling"],
         cwd=path,
