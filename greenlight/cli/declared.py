@@ -119,6 +119,7 @@ _BASE = _option(
     "judge by the settings of this commit (default: git config greenlight.base,"
     " or the origin's default branch)",
 )
+_GPG_KEYRING = _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path")
 _PACKET = _word("packet", "PACKET", PACKET)
 _RECORD = "its index, the beginning of its entry's UUID, or the packet that it sealed"
 _RECEIPT = _word("receipt", "RECEIPT", "an id, the beginning of one, or a file")
@@ -187,7 +188,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _flag("--record", "say in the ledger what came of it"),
             _BASE,
             *_TRUST,
-            _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
+            _GPG_KEYRING,
         ),
         "gate list": (_BASE,),
         "gate run": (
@@ -198,7 +199,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _option("--out", "FILE", "write the report there, as JSON", kind="path"),
             _option("--metrics", "FILE", "write their metrics there, as OpenMetrics", kind="path"),
             *_TRUST,
-            _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
+            _GPG_KEYRING,
         ),
         "gate graduate": (_word("name", "NAME", "the gate"), _BASE),
         "handoff": (_word("which", "A-B|B-C", "which hand-over"), _PACKET, *_TRUST),
@@ -207,7 +208,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             _flag("--dry-run", "look, and record nothing"),
             _BASE,
             *_TRUST,
-            _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
+            _GPG_KEYRING,
         ),
         "platform check": (_BASE,),
         "confine": (
@@ -550,7 +551,7 @@ DECLARED: Final[dict[str, tuple[Param, ...]]] = {
             ),
             _flag("--here", "the file as it lies, held to no base"),
             _option("--signer", "WHO", "this one must have signed it"),
-            _option("--gpg-keyring", "FILE", "trust these GPG keys (gpg --export)", kind="path"),
+            _GPG_KEYRING,
             _option("--revoked", "FILE", "OpenSSH keys that count no more", kind="path"),
             _option(
                 "--role",
