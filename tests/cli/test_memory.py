@@ -23,7 +23,14 @@ def greenlight(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "greenlight", *words],
         cwd=folder,
-        env={"HOME": str(folder), "PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd()},  # noqa: PTH109
+        env={
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path.cwd()),
+            # The limit is one of addresses: glibc sets 64 MiB of them aside for each thread that
+            # has to wait for another, which is nothing that greenlight holds.
+            "MALLOC_ARENA_MAX": "1",
+        },
         capture_output=True,
         text=True,
         check=False,
