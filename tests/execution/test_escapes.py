@@ -232,7 +232,7 @@ def _(done: Outcome) -> None:
 # --- processes
 
 
-@shell("a daemon", "nohup sleep 1000 >/dev/null 2>&1 & (setsid sleep 1001 >/dev/null 2>&1 &)")
+@shell("a daemon", "nohup sleep 7200 >/dev/null 2>&1 & (setsid sleep 7201 >/dev/null 2>&1 &)")
 def _(done: Outcome) -> None:
     assert done.exit == 0
 
@@ -616,7 +616,7 @@ def test_a_race_with_the_recorder(ordinary: bool) -> None:
 
 def test_no_process_is_left() -> None:
     """Whatever was started in the boxes above is gone."""
-    found = subprocess.run(["pgrep", "-f", "sleep 100[0-2]"], capture_output=True, check=False)
+    found = subprocess.run(["pgrep", "-f", "sleep 720[0-2]"], capture_output=True, check=False)
     assert found.stdout == b""
 
 

@@ -54,7 +54,8 @@ def test_runs_are_samples(tmp_path: Path) -> None:
         50 <= found.metrics.parse_p50_ms <= found.metrics.parse_p95_ms <= found.metrics.parse_p99_ms
     )
     assert found.elapsed_ms >= 200
-    assert found.metrics.parse_peak_rss_mb >= found.rss_floor_mb > 1
+    # Of two processes that do nothing one has a page more or less than the other.
+    assert found.metrics.parse_peak_rss_mb + 1 >= found.rss_floor_mb > 1
     assert (found.captured_at, found.commit, found.tree) == (
         "2026-03-01T12:00:00Z", "a" * 40, Tree.CLEAN,
     )  # fmt: skip
