@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from greenlight.cli.values import Values
 from greenlight.services.settings import Judging, judging_settings
 from greenlight.store.repository import Store, open_store
 from greenlight.store.worktree import WorkTree, work_tree_around
+
+GITHUB = "https://api.github.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +62,14 @@ def project_of(arguments: Values) -> Iterator[Project]:
             ledger = stack.enter_context(open_store(arguments.store, start))
         judging = judging_settings(repository, tree, start, arguments.base or "")
         yield Project(start if tree is None else tree.root, tree, repository, ledger, judging)
+
+
+def forge_address(url: str) -> str:
+    """Return the address of the forge's API that the settings say.
+
+    A variable alone does not decide it: whoever sets one could have any issue closed and any
+    branch protected, by a forge of their own.
+    """
+    if url == "$GITHUB_API_URL":
+        return os.environ.get("GITHUB_API_URL", "") or GITHUB
+    return url or GITHUB

@@ -15,7 +15,13 @@ PYPROJECT: Final = "pyproject.toml"
 MAX_SETTINGS_BYTES: Final = 512 * KIB  # written by a person
 
 KernelText = Annotated[str, Text(r"[0-9]{1,6}\.[0-9]{1,6}", "a kernel as 6.1")]
-Url = Annotated[str, Text(r"(?:https?://[!-~]{1,500})?", "an http or https URL, or none")]
+Url = Annotated[
+    str,
+    Text(
+        r"(?:https?://[!-~]{1,500}|\$GITHUB_API_URL)?",
+        "an http or https URL, $GITHUB_API_URL, or none",
+    ),
+]
 
 
 @value
@@ -71,7 +77,10 @@ class Forge:
     """The forge that is asked for live rules and issues."""
 
     url: Url = given(
-        "Its API; $GITHUB_API_URL where it is set.", "https://github.example/api/v3", default=""
+        "Its API; without it, GitHub's. A variable decides only where this names it:"
+        " $GITHUB_API_URL.",
+        "https://github.example/api/v3",
+        default="",
     )
     connections: Annotated[int, Range(1, 64)] = given("At once, at most.", 8, default=8)
     timeout_seconds: Annotated[int, Range(1, 3600)] = given(

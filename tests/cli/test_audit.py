@@ -102,7 +102,8 @@ class Project:
         )
         self.write(
             "greenlight.toml",
-            '[audit]\nallowed_signers = "baselines/allowed_signers"\ncapture_seconds = 1\n',
+            '[audit]\nallowed_signers = "baselines/allowed_signers"\ncapture_seconds = 1\n'
+            'parser_formats = []\n[forge]\nurl = "$GITHUB_API_URL"\n',
         )
         time.sleep(1.1)  # a baseline is older than the commit that brings it, in whole seconds
         self.commit()
@@ -324,7 +325,10 @@ def test_a_parser_that_takes_everything(ready):
     """Both smokes are run on the parser under test: violations are warnings in the audit."""
     git("checkout", "-q", "main", cwd=ready.root)
     settings = (ready.root / "greenlight.toml").read_text()
-    ready.write("greenlight.toml", settings + 'parser = ["true"]\nparser_formats = ["json"]\n')
+    ready.write(
+        "greenlight.toml",
+        settings.replace("parser_formats = []", 'parser = ["true"]\nparser_formats = ["json"]'),
+    )
     ready.commit()
     ready.change()
     done, report = ready.audit("--lenient")

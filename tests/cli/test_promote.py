@@ -17,6 +17,9 @@ SETTINGS = """
 allowed_signers = "baselines/allowed_signers"
 capture_seconds = 1
 
+[forge]
+url = "$GITHUB_API_URL"
+
 [[gates]]
 name = "smoke"
 command = ["cat", "result.json"]

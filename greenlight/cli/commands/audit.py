@@ -10,7 +10,7 @@ from greenlight.cli.answer import Answer, Fault
 from greenlight.cli.believing import verdict_of
 from greenlight.cli.exit_codes import Exit
 from greenlight.cli.outputs import write_report
-from greenlight.cli.project import Project, project_of
+from greenlight.cli.project import Project, forge_address, project_of
 from greenlight.cli.surroundings import clock, signer_of
 from greenlight.cli.values import Values
 from greenlight.codes import Code
@@ -24,7 +24,6 @@ from greenlight.services.auditing import CHECKS, Around, Audit, ForgeAccess, aud
 from greenlight.services.saying import say
 from greenlight.store.repository import Store
 
-_GITHUB = "https://api.github.com"
 _RULE = "=" * 60
 
 
@@ -62,7 +61,7 @@ def run(arguments: Values) -> Answer:
 
 
 def _forge(project: Project) -> ForgeAccess:
-    base = project.judging.settings.forge.url or os.environ.get("GITHUB_API_URL", "") or _GITHUB
+    base = forge_address(project.judging.settings.forge.url)
     return ForgeAccess(base, os.environ.get("GITHUB_TOKEN", "").strip())
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from greenlight.cli.answer import Answer, Fault, table
 from greenlight.cli.believing import verdict_at
 from greenlight.cli.exit_codes import Exit
-from greenlight.cli.project import Project, project_of
+from greenlight.cli.project import Project, forge_address, project_of
 from greenlight.cli.surroundings import clock, signer_of
 from greenlight.cli.values import Values
 from greenlight.codes import Code
@@ -27,7 +27,6 @@ from greenlight.services.promoting import (
 from greenlight.store.repository import Store
 from greenlight.store.worktree import setting_of
 
-_GITHUB = "https://api.github.com"
 # As people clone: https, ssh, and the short form of ssh.
 _REMOTE = re.compile(
     r"(?:https?://[^/]+/|ssh://(?:[^@/]+@)?[^/]+/|[^@/:]+@[^:/]+:)"
@@ -88,7 +87,7 @@ class _Issues:
                 Code.FORGE_UNAUTHORIZED, "GITHUB_TOKEN not set (cannot query GitHub API)"
             )
         if not isinstance(self._forge, Forge):
-            base = self._settings.url or os.environ.get("GITHUB_API_URL", "") or _GITHUB
+            base = forge_address(self._settings.url)
             forge = Forge(base, token, self._settings.timeout_seconds, 1)
             self._forge = self._stack.enter_context(forge)
         seen = read_issue(self._forge, repository, number)
