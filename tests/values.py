@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Callable, Iterator
@@ -110,8 +111,13 @@ def _breaks(hint: Any, holder: Any, key: Any, place: str) -> Iterator[Break]:
         bound = typing.get_args(hint)[1]
         yield Break(place, "change a type", put([]))
         if isinstance(bound, Text):
-            yield Break(place, "end a text with LF", put(value + "\n"))
-            yield Break(place, "break a pattern", put("\x1b" + value))
+            # But for what may hold any character, as the words of a command.
+            for what, text in (
+                ("end a text with LF", f"{value}\n"),
+                ("break a pattern", f"\x1b{value}"),
+            ):
+                if re.fullmatch(bound.pattern, text) is None:
+                    yield Break(place, what, put(text))
         else:
             yield Break(place, "leave a range", put(bound.high + 1))
             yield Break(place, "true for a number", put(True))
