@@ -93,6 +93,15 @@ def breaks_of(cls: type, data: dict[str, Any], pointer: str = "") -> Iterator[Br
             yield from _breaks(member.hint, data, name, place)
 
 
+def _broken_texts(
+    bound: Text, value: str, place: str, put: Callable[[Any], Callable[[], None]]
+) -> Iterator[Break]:
+    """Yield texts that do not fit; of what may hold any character, as a word of a command, none."""
+    for what, text in (("end a text with LF", f"{value}\n"), ("break a pattern", f"\x1b{value}")):
+        if re.fullmatch(bound.pattern, text) is None:
+            yield Break(place, what, put(text))
+
+
 def _breaks(hint: Any, holder: Any, key: Any, place: str) -> Iterator[Break]:
     def put(value: Any) -> Callable[[], None]:
         return lambda: holder.__setitem__(key, value)
@@ -111,13 +120,7 @@ def _breaks(hint: Any, holder: Any, key: Any, place: str) -> Iterator[Break]:
         bound = typing.get_args(hint)[1]
         yield Break(place, "change a type", put([]))
         if isinstance(bound, Text):
-            # But for what may hold any character, as the words of a command.
-            for what, text in (
-                ("end a text with LF", f"{value}\n"),
-                ("break a pattern", f"\x1b{value}"),
-            ):
-                if re.fullmatch(bound.pattern, text) is None:
-                    yield Break(place, what, put(text))
+            yield from _broken_texts(bound, value, place, put)
         else:
             yield Break(place, "leave a range", put(bound.high + 1))
             yield Break(place, "true for a number", put(True))
