@@ -15,7 +15,7 @@ from greenlight.codes import Code
 from greenlight.errors import GreenlightError, MalformedError, UsageError
 from greenlight.model.finding import Finding
 from greenlight.primitives.openssh import AllowedSigner, parse_allowed_signers
-from greenlight.services.baseline_files import read_bounded, state_of
+from greenlight.services.baseline_files import state_of
 from greenlight.services.baseline_trust import read_keyring, root_in_force
 from greenlight.services.baselines import (
     UNREADABLE,
@@ -28,6 +28,7 @@ from greenlight.services.baselines import (
 )
 from greenlight.services.benchmarking import Place
 from greenlight.services.keys import read_allowed_signers
+from greenlight.services.reading import read_if_there
 from greenlight.store.worktree import read_file_at
 from greenlight.verify.baseline import BaselineTrust
 
@@ -63,7 +64,7 @@ def trusting_of(arguments: Values, project: Project) -> Trusting:
             signers = _signers(project, audit.allowed_signers)
             sources.append(audit.allowed_signers)
         if audit.gpg_keyring:
-            keyring = _file(project, audit.gpg_keyring)
+            keyring = _file(project, audit.gpg_keyring, Code.MALFORMED)
             sources.append(audit.gpg_keyring)
     root = None
     if project.ledger is not None and (given.root is not None or not signers):
@@ -122,20 +123,20 @@ def _verdict(arguments: Values, project: Project, where: Where) -> Callable[[], 
 
 
 def _signers(project: Project, name: str) -> tuple[AllowedSigner, ...]:
-    data = _file(project, name)
+    data = _file(project, name, Code.ALLOWED_SIGNERS_MALFORMED)
     try:
         return parse_allowed_signers(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise MalformedError(Code.ALLOWED_SIGNERS_MALFORMED, f"{name}: not UTF-8") from error
 
 
-def _file(project: Project, name: str) -> bytes:
+def _file(project: Project, name: str, malformed: Code) -> bytes:
     """Return a file that the settings name, from the commit that they were read from."""
     judging = project.judging
     if judging.is_independent and project.repository is not None:
         data = read_file_at(project.repository, judging.commit, name, max_bytes=_MAX_TRUST_BYTES)
     else:
-        data = read_bounded(project.root / name, _MAX_TRUST_BYTES)
+        data = read_if_there(project.root / name, _MAX_TRUST_BYTES, malformed)
     if data is None:
         raise UsageError(Code.FILE_UNREADABLE, f"the settings name {name}, and it is not there")
     return data

@@ -34,6 +34,7 @@ from greenlight.primitives.timestamp import format_seconds
 from greenlight.services.baselines import BaselineVerdict
 from greenlight.services.changes import changed_paths
 from greenlight.services.protection import check_protection
+from greenlight.services.reading import read_if_there
 from greenlight.services.settings import Judging
 from greenlight.services.smokes import (
     ParserUnderTest,
@@ -204,16 +205,11 @@ def _registry(around: Around) -> tuple[Registry | None, str]:
         source = f"{name} at {judging.base}"
     else:
         path = around.registry or around.root / name
-        data, source = _read(path), str(path if around.registry else name)
+        data = read_if_there(path, MAX_REGISTRY_BYTES, Code.CONSUMERS_MALFORMED)
+        source = str(path if around.registry else name)
     if data is None:
         return None, f"there is no consumer registry: {source}"
     return parse_registry(data), source
-
-
-def _read(path: Path) -> bytes | None:
-    from greenlight.services.baseline_files import read_bounded  # noqa: PLC0415 - of this alone
-
-    return read_bounded(path, MAX_REGISTRY_BYTES)
 
 
 # --- the baseline

@@ -23,7 +23,8 @@ from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.timestamp import format_micros, format_seconds
 from greenlight.services.blockers import open_blockers
 from greenlight.services.packets import ledger_of
-from greenlight.services.receipts import Permit, issue_receipts, read_bounded
+from greenlight.services.reading import read_bounded
+from greenlight.services.receipts import Permit, issue_receipts
 from greenlight.services.rego import ask
 from greenlight.services.runs import name_run
 from greenlight.services.saying import Told, ledger_time, refresh

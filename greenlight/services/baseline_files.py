@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, StoreError, UsageError
+from greenlight.errors import UsageError
 from greenlight.model.baseline import MAX_BASELINE_BYTES, Tree
 from greenlight.primitives.limits import MAX_SSHSIG_BYTES
 from greenlight.primitives.text import escape
 from greenlight.services.gpg import MAX_ARMOUR_BYTES
+from greenlight.services.reading import read_if_there
 from greenlight.store.durable import (
     make_directories,
     replace_file,
@@ -50,9 +51,9 @@ def read_in_folder(path: Path) -> BaselineFiles:
         MalformedError: BASELINE_MALFORMED: one of the files is too large.
     """
     return BaselineFiles(
-        read_bounded(path, MAX_BASELINE_BYTES),
-        read_bounded(beside(path, SSH_SUFFIX), MAX_SSHSIG_BYTES),
-        read_bounded(beside(path, GPG_SUFFIX), MAX_ARMOUR_BYTES),
+        read_if_there(path, MAX_BASELINE_BYTES, Code.BASELINE_MALFORMED),
+        read_if_there(beside(path, SSH_SUFFIX), MAX_SSHSIG_BYTES, Code.BASELINE_MALFORMED),
+        read_if_there(beside(path, GPG_SUFFIX), MAX_ARMOUR_BYTES, Code.BASELINE_MALFORMED),
     )
 
 
@@ -89,30 +90,6 @@ def below(tree: WorkTree, path: Path) -> str:
             Code.USAGE, f"{escape(str(path))} lies outside the repository {escape(root)}"
         )
     return inside
-
-
-def read_bounded(path: Path, most: int) -> bytes | None:
-    """Read a file; None where there is none.
-
-    Raises:
-        StoreError: FILE_UNREADABLE.
-        MalformedError: BASELINE_MALFORMED: it has more than ``most`` bytes.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise StoreError(
-            Code.FILE_UNREADABLE, f"cannot read {escape(str(path))}: {reason}"
-        ) from error
-    if len(data) > most:
-        raise MalformedError(
-            Code.BASELINE_MALFORMED, f"{escape(str(path))} has more than {most} bytes"
-        )
-    return data
 
 
 def put(path: Path, data: bytes, *, replace: bool) -> None:

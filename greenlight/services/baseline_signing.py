@@ -26,9 +26,9 @@ from greenlight.services.baseline_files import (
     Taken,
     beside,
     put,
-    read_bounded,
 )
 from greenlight.services.baselines import missing
+from greenlight.services.reading import read_if_there
 from greenlight.verify.baseline import NAMESPACE
 
 
@@ -60,7 +60,7 @@ def sign_with_ssh(path: Path, signer: Signer, *, replace: bool = False) -> Signe
     """
     data, baseline = _read(path)
     target = beside(path, SSH_SUFFIX)
-    present = read_bounded(target, MAX_SSHSIG_BYTES)
+    present = read_if_there(target, MAX_SSHSIG_BYTES, Code.BASELINE_MALFORMED)
     mine = False
     if present is not None:
         with suppress(MalformedError):
@@ -85,7 +85,7 @@ def sign_with_gpg(
     """
     data, baseline = _read(path)
     target = beside(path, GPG_SUFFIX)
-    present = read_bounded(target, gpg.MAX_ARMOUR_BYTES)
+    present = read_if_there(target, gpg.MAX_ARMOUR_BYTES, Code.BASELINE_MALFORMED)
     made = gpg.sign(data, who, variables)
     mine = False
     if present is not None:
@@ -97,7 +97,7 @@ def sign_with_gpg(
 
 
 def _read(path: Path) -> tuple[bytes, Baseline]:
-    data = read_bounded(path, MAX_BASELINE_BYTES)
+    data = read_if_there(path, MAX_BASELINE_BYTES, Code.BASELINE_MALFORMED)
     if data is None:
         raise missing(path)
     return data, decode_baseline(data)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from greenlight.codes import Code
-from greenlight.errors import MalformedError, StoreError
+from greenlight.errors import MalformedError
 from greenlight.ledger.pin import read_pin
 from greenlight.model.finding import Report
 from greenlight.model.trust import TrustRoot
@@ -14,9 +13,9 @@ from greenlight.primitives.ed25519 import PublicKey
 from greenlight.primitives.limits import MAX_ALLOWED_SIGNERS_BYTES
 from greenlight.primitives.openssh import parse_public
 from greenlight.primitives.text import escape
-from greenlight.services.baseline_files import read_bounded
 from greenlight.services.gpg import MAX_KEYRING_BYTES
 from greenlight.services.packets import ledger_of
+from greenlight.services.reading import read_bounded
 from greenlight.store.repository import Store
 
 
@@ -44,7 +43,7 @@ def read_keyring(path: Path) -> bytes:
     Raises:
         StoreError: FILE_UNREADABLE.
     """
-    return _require(path, MAX_KEYRING_BYTES)
+    return read_bounded(path, MAX_KEYRING_BYTES)
 
 
 def read_revoked(path: Path) -> frozenset[PublicKey]:
@@ -55,7 +54,7 @@ def read_revoked(path: Path) -> frozenset[PublicKey]:
         MalformedError: KEY_UNREADABLE, with the line: a key that is not read is not revoked.
     """
     found = set()
-    text = _require(path, MAX_ALLOWED_SIGNERS_BYTES).decode("utf-8", "replace")
+    text = read_bounded(path, MAX_ALLOWED_SIGNERS_BYTES).decode("utf-8", "replace")
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
@@ -65,10 +64,3 @@ def read_revoked(path: Path) -> frozenset[PublicKey]:
                     error.code, f"{escape(str(path))}: line {number}: {error}"
                 ) from error
     return frozenset(found)
-
-
-def _require(path: Path, most: int) -> bytes:
-    data = read_bounded(path, most)
-    if data is None:
-        raise StoreError(Code.FILE_UNREADABLE, f"cannot read {escape(str(path))}: no such file")
-    return data

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from greenlight.codes import Code
-from greenlight.errors import GreenlightError, RejectedError, StoreError
+from greenlight.errors import GreenlightError, RejectedError
 from greenlight.model.baseline import (
     MAX_BASELINE_BYTES,
     METRICS,
@@ -36,11 +36,11 @@ from greenlight.services import gpg
 from greenlight.services.baseline_files import (
     BaselineFiles,
     below,
-    read_bounded,
     read_in_commit,
     read_in_folder,
 )
 from greenlight.services.benchmarking import Place, Plan, capture
+from greenlight.services.reading import read_bounded, read_if_there
 from greenlight.store.repository import Store
 from greenlight.store.worktree import WorkTree, committed_at, is_ancestor
 from greenlight.verify.baseline import (
@@ -264,11 +264,19 @@ def _notes(where: Where, files: BaselineFiles, baseline: Baseline) -> list[str]:
     notes = []
     if not where.commit:
         notes.append("read from the work tree itself: the change under test could have edited it")
-    elif where.path.is_file() and read_bounded(where.path, MAX_BASELINE_BYTES) != files.data:
+    elif _differs(where.path, files.data):
         notes.append("the change under test edits the baseline; the one of the base judges it")
     if baseline.tree is not Tree.CLEAN:
         notes.append(unclean(baseline.tree))
     return notes
+
+
+def _differs(path: Path, data: bytes | None) -> bool:
+    """Tell whether the work tree has another thing there: also none, a folder, or too much."""
+    try:
+        return read_if_there(path, MAX_BASELINE_BYTES) != data
+    except GreenlightError:
+        return True
 
 
 def unclean(tree: Tree) -> str:
@@ -406,10 +414,7 @@ def load_current(path: Path) -> Current:
         StoreError: FILE_UNREADABLE.
         MalformedError: BASELINE_MALFORMED, JSON_MALFORMED.
     """
-    data = read_bounded(path, MAX_BASELINE_BYTES)
-    if data is None:
-        raise StoreError(Code.FILE_UNREADABLE, f"no metrics at {escape(str(path))}")
-    return read_current(data)
+    return read_current(read_bounded(path, MAX_BASELINE_BYTES, Code.BASELINE_MALFORMED))
 
 
 def _failed(verdict: BaselineVerdict, error: GreenlightError, status: str) -> BaselineVerdict:

@@ -27,7 +27,7 @@ from greenlight.primitives.limits import MAX_NOTE_BYTES
 from greenlight.primitives.merkleproof import consistency_proof, is_consistent, root_at
 from greenlight.primitives.text import escape
 from greenlight.services.packets import ledger_of
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 from greenlight.services.saying import refresh, say
 from greenlight.store.durable import locked, make_directories, replace_file, sync_directory
 from greenlight.store.repository import Store

@@ -34,7 +34,7 @@ from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_HEAD_BYTES
 from greenlight.services.doubling import require_half
 from greenlight.services.founding import FIRST_GRANT, end_founding, found_ledger
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 from greenlight.store.gitremote import SETTING, configure, configured, named_remote
 from greenlight.store.refs import require_name
 from greenlight.store.repository import Store, create_store, open_store

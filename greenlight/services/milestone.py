@@ -40,7 +40,7 @@ from greenlight.primitives.timestamp import format_micros
 from greenlight.services.blockers import blockers_of
 from greenlight.services.ledgers import prove_record
 from greenlight.services.packets import find_commit, ledger_of, read_commit
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 from greenlight.services.seal_dir import Outside, seal_dir
 from greenlight.services.sealing import Sealed
 from greenlight.services.verifying import Integrity, Trust, verify_located

@@ -18,7 +18,7 @@ from greenlight.primitives import cjson
 from greenlight.primitives.ed25519 import Signer
 from greenlight.primitives.limits import MAX_ENTRY_BYTES
 from greenlight.primitives.text import escape
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 from greenlight.services.trusting import is_owner
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, RefusedError, StoreError, UsageError
+from greenlight.errors import MalformedError, RefusedError, UsageError
 from greenlight.ledger.read import Ledger, read_records
 from greenlight.model.finding import Finding
 from greenlight.model.receipt import (
@@ -29,6 +29,7 @@ from greenlight.primitives.limits import MAX_ENTRY_BYTES
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros, format_seconds
 from greenlight.services.packets import MIN_PREFIX
+from greenlight.services.reading import read_bounded
 from greenlight.services.saying import Told, say
 from greenlight.store.repository import Store
 from greenlight.verify.presented import check_presented, read_presented
@@ -118,26 +119,6 @@ def read_operation(kind: str, path: Path) -> Operation:
     operation = Operation(kind, content)
     operation_digest(content)  # what cannot be spelled is refused here
     return operation
-
-
-def read_bounded(path: Path, limit: int) -> bytes:
-    """Return the bytes of a file, once, of a bounded size.
-
-    Raises:
-        StoreError: FILE_UNREADABLE.
-        MalformedError: It is larger.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise StoreError(
-            Code.FILE_UNREADABLE, f"cannot read {escape(str(path))}: {reason}"
-        ) from error
-    if len(data) > limit:
-        raise MalformedError(Code.MALFORMED, f"{escape(str(path))}: more than {limit} bytes")
-    return data
 
 
 # --- which receipt is meant

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from greenlight.codes import Code
-from greenlight.errors import MalformedError, StoreError, UsageError
+from greenlight.errors import MalformedError, UsageError
 from greenlight.model.settings import FILE, MAX_SETTINGS_BYTES, PYPROJECT, Settings
 from greenlight.model.settings_file import choose
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.limits import MIB
 from greenlight.primitives.text import escape
+from greenlight.services.reading import read_if_there
 from greenlight.store.repository import Store
 from greenlight.store.worktree import (
     WorkTree,
@@ -136,25 +137,9 @@ def _unknown(base: str) -> UsageError:
 
 
 def _of_folder(folder: Path) -> Judging:
-    own = _read(folder / FILE, MAX_SETTINGS_BYTES)
-    other = _read(folder / PYPROJECT, _MAX_PYPROJECT_BYTES)
+    own = read_if_there(folder / FILE, MAX_SETTINGS_BYTES, Code.SETTINGS_MALFORMED)
+    other = read_if_there(folder / PYPROJECT, _MAX_PYPROJECT_BYTES, Code.SETTINGS_MALFORMED)
     return _judging(own, other, "", "")
-
-
-def _read(path: Path, most: int) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        reason = (error.strerror or "").lower()
-        raise StoreError(
-            Code.FILE_UNREADABLE, f"cannot read {escape(str(path))}: {reason}"
-        ) from error
-    if len(data) > most:
-        raise MalformedError(Code.SETTINGS_MALFORMED, f"{path.name} has more than {most} bytes")
-    return data
 
 
 def _judging(own: bytes | None, other: bytes | None, base: str, commit: str) -> Judging:

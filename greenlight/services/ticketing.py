@@ -32,7 +32,7 @@ from greenlight.primitives.limits import MIB
 from greenlight.primitives.text import escape
 from greenlight.primitives.timestamp import format_micros
 from greenlight.services.packets import ledger_of
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 from greenlight.services.saying import say
 from greenlight.store.durable import replace_file
 from greenlight.store.repository import Store

@@ -237,6 +237,7 @@ def test_a_registry_of_nobody(ready, tmp_path):
     for text, code in (
         ("registry: 1\nconsumers: []\n", "AUDIT_UNREAD"),
         ("registry: 1\n", "CONSUMERS_MALFORMED"),
+        ("#" * (MAX_REGISTRY_BYTES + 1), "CONSUMERS_MALFORMED"),
         (ONE + ONE.partition("consumers:\n")[2], "CONSUMER_TWICE"),
     ):
         path = tmp_path / "r.yml"

@@ -32,7 +32,7 @@ from greenlight.model.trust import Role
 from greenlight.primitives.decimals import plain
 from greenlight.primitives.digest import Digest
 from greenlight.primitives.text import escape
-from greenlight.services.baseline_files import Taken, put, read_bounded, state_of
+from greenlight.services.baseline_files import Taken, put, state_of
 from greenlight.services.baseline_signing import sign_with_gpg, sign_with_ssh
 from greenlight.services.baseline_trust import read_keyring, read_revoked, root_in_force
 from greenlight.services.baselines import (
@@ -50,6 +50,7 @@ from greenlight.services.baselines import (
 from greenlight.services.benchmarking import Place, Plan
 from greenlight.services.benchmarking import capture as capture_now
 from greenlight.services.keys import read_allowed_signers
+from greenlight.services.reading import read_if_there
 from greenlight.services.settings import find_base
 from greenlight.store.repository import Store
 from greenlight.store.worktree import work_tree_around
@@ -142,7 +143,7 @@ def verify(arguments: Values) -> Answer:
 
 def compare(arguments: Values) -> Answer:
     """Hold what is measured now to a baseline."""
-    data = read_bounded(arguments.baseline, MAX_BASELINE_BYTES)
+    data = read_if_there(arguments.baseline, MAX_BASELINE_BYTES, Code.BASELINE_MALFORMED)
     if data is None:
         raise missing(arguments.baseline)
     baseline = decode_baseline(data)

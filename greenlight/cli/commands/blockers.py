@@ -12,7 +12,7 @@ from greenlight.primitives.digest import Digest
 from greenlight.primitives.limits import GIB
 from greenlight.services.blockers import list_blockers, resolve_blocker
 from greenlight.services.initialising import require_store
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 
 
 def list_(arguments: Values) -> Answer:

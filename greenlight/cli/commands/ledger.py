@@ -33,7 +33,7 @@ from greenlight.services.ledgers import (
     statement_of,
     verify_ledger,
 )
-from greenlight.services.receipts import read_bounded
+from greenlight.services.reading import read_bounded
 
 
 def log(arguments: Values) -> Answer:

@@ -19,12 +19,12 @@ from greenlight.primitives.timestamp import format_micros
 from greenlight.services.initialising import require_store
 from greenlight.services.keys import read_public
 from greenlight.services.packets import ledger_of
+from greenlight.services.reading import read_bounded
 from greenlight.services.receipts import (
     Permit,
     ReceiptLine,
     issue_receipts,
     name_receipt,
-    read_bounded,
     read_operation,
     receipt_bytes,
     receipt_line,
