@@ -2,7 +2,7 @@
 
 For work that waits: commands that others carry out.  Each process is forked from this one,
 hands back one value, and is killed with all that it started where it takes too long; one that
-ends without a value is an error in its place, and never a missing result.
+raises, or ends without a value, is an error in its place, and never a missing result.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, NoReturn
 
-Value = TypeVar("Value")
+from greenlight.errors import GreenlightError
 
 _MOST_BYTES: Final = 64 * 1024 * 1024  # of one value
 _READ_BYTES: Final = 1 << 16
@@ -111,12 +111,20 @@ def _serve(task: Task, into: int) -> NoReturn:
     try:
         os.setpgid(0, 0)  # so that all that it starts can be ended with it
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        data = pickle.dumps(task.work(), protocol=5)
+        data = _worked(task)
         with os.fdopen(into, "wb") as stream:
             stream.write(data)
         status = 0
     finally:
         os._exit(status)
+
+
+def _worked(task: Task) -> bytes:
+    try:
+        return pickle.dumps(task.work(), protocol=5)
+    except Exception as error:  # noqa: BLE001 - it goes to whoever waits for the value
+        name = error.code if isinstance(error, GreenlightError) else type(error).__name__
+        return pickle.dumps(Lost(f"it failed: {name}: {error}"), protocol=5)
 
 
 def _ready(selector: selectors.BaseSelector, running: dict[int, _Running]) -> list[_Running]:

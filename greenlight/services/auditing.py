@@ -7,7 +7,7 @@ lenient; then it is a warning, and never green.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -145,11 +145,7 @@ def audit(around: Around, only: str = "") -> Audit:
 # --- branch protection
 
 
-def _branch_protection(around: Around) -> Iterator[Section]:
-    yield _protection(around)
-
-
-def _protection(around: Around) -> Section:
+def _branch_protection(around: Around) -> Section:
     title = "branch protection of the consumers"
     try:
         registry, source = _registry(around)
@@ -215,11 +211,7 @@ def _registry(around: Around) -> tuple[Registry | None, str]:
 # --- the baseline
 
 
-def _baseline(around: Around) -> Iterator[Section]:
-    yield _verified(around)
-
-
-def _verified(around: Around) -> Section:
+def _baseline(around: Around) -> Section:
     title = "baseline metrics"
     verdict = around.baseline()
     body = verdict.to_dict()
@@ -240,7 +232,7 @@ def _verified(around: Around) -> Section:
 # --- the parser under test
 
 
-def _smokes(around: Around) -> Iterator[Section]:
+def _smokes(around: Around) -> tuple[Section, ...]:
     command = around.judging.settings.audit.parser
     formats = around.judging.settings.audit.parser_formats
     parser = ParserUnderTest(
@@ -250,12 +242,12 @@ def _smokes(around: Around) -> Iterator[Section]:
         asked = ask(parser)
         results = [token_canonicalization(asked), adversarial_smoke(asked)]
     except GreenlightError as error:
-        for name, title in _SMOKES.items():
-            body = {"status": ERROR, "reason": f"{error.code}: {error}"}
-            yield Section(name, title, ERROR, WARNINGS, str(error), error.code, body)
-        return
-    for result in results:
-        yield _smoke(result)
+        body = {"status": ERROR, "reason": f"{error.code}: {error}"}
+        return tuple(
+            Section(name, title, ERROR, WARNINGS, str(error), error.code, body)
+            for name, title in _SMOKES.items()
+        )
+    return tuple(_smoke(result) for result in results)
 
 
 _SMOKES: Final = {
@@ -282,11 +274,7 @@ def _smoke(result: SmokeResult) -> Section:
 # --- the host, and the change
 
 
-def _platform(around: Around) -> Iterator[Section]:
-    yield _host(around)
-
-
-def _host(around: Around) -> Section:
+def _platform(around: Around) -> Section:
     wanted = around.judging.settings.platform
     policy = PlatformPolicy(wanted.systems, Kernel.parse(wanted.min_kernel))
     host = around.platform
@@ -306,11 +294,7 @@ def _host(around: Around) -> Section:
     return Section("platform", title, "ok", GREEN, f"{host.system} {host.release}", None, body)
 
 
-def _no_op(around: Around) -> Iterator[Section]:
-    yield _change(around)
-
-
-def _change(around: Around) -> Section:
+def _no_op(around: Around) -> Section:
     """Flag a change that changed nothing (the no-op guard of 002)."""
     title = "no-op guard"
     base, store = around.judging.commit, around.repository
@@ -330,11 +314,16 @@ def _change(around: Around) -> Section:
     return Section("no_op", title, "flagged", WARNINGS, said, Code.CHANGED_NOTHING, body)
 
 
-_CHECKS: Final[Sequence[tuple[Sequence[str], Callable[[Around], Iterator[Section]]]]] = (
-    (("branch_protection",), _branch_protection),
-    (("baseline_verification",), _baseline),
+def _one(check: Callable[[Around], Section]) -> Callable[[Around], tuple[Section, ...]]:
+    return lambda around: (check(around),)
+
+
+# Which sections a check makes, and the check.
+_CHECKS: Final[Sequence[tuple[Sequence[str], Callable[[Around], Sequence[Section]]]]] = (
+    (("branch_protection",), _one(_branch_protection)),
+    (("baseline_verification",), _one(_baseline)),
     (tuple(_SMOKES), _smokes),
-    (("platform",), _platform),
-    (("no_op",), _no_op),
+    (("platform",), _one(_platform)),
+    (("no_op",), _one(_no_op)),
 )
 CHECKS: Final = tuple(name for names, _ in _CHECKS for name in names)

@@ -392,15 +392,14 @@ def verify_for_audit(
         return _failed(BaselineVerdict(where), error, status)
     if verdict.baseline is None or not verdict.ok:
         return verdict
-    if current is None and how is None:
-        note = "nothing was measured now, and no metrics were given"
-        return replace(verdict, status=CAPTURE_SKIPPED, notes=(*verdict.notes, note))
     try:
         if current is not None:
             now, measured = load_current(current), str(current)
-        else:
-            assert how is not None  # by the test above  # noqa: S101
+        elif how is not None:
             now, measured = measure(verdict.baseline, how, clock=clock)
+        else:
+            note = "nothing was measured now, and no metrics were given"
+            return replace(verdict, status=CAPTURE_SKIPPED, notes=(*verdict.notes, note))
     except GreenlightError as error:
         absent = error.code is Code.BENCHMARK_NOT_FOUND
         return _failed(verdict, error, CAPTURE_SCRIPT_MISSING if absent else CURRENT_READ_ERROR)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from greenlight.model.consumers import MAX_REGISTRY_BYTES
 from tests.cli.conftest import git
 from tests.forge.server import Reply, serving
 

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from greenlight.codes import Code
+from greenlight.errors import StoreError
 from greenlight.execution.side_by_side import Lost, Task, side_by_side
 
 
@@ -45,13 +47,36 @@ def fail():
     raise ValueError("x")
 
 
-@pytest.mark.parametrize("work", [die, leave, fail])
+def refuse():
+    raise StoreError(Code.IO_NOSPACE, "no space")
+
+
+def unpicklable():
+    return lambda: None
+
+
+@pytest.mark.parametrize("work", [die, leave, fail, refuse, unpicklable])
 def test_one_that_ends_without_a_value(work, capfd):
     """It is lost, whatever its exit code; the others are as they are."""
     found = side_by_side([Task(lambda: 1, 30), Task(work, 30), Task(lambda: 3, 30)], 2)
     assert (found[0], found[2]) == (1, 3)
     assert isinstance(found[1], Lost)
     assert not found[1].timed_out
+    capfd.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (fail, "it failed: ValueError: x"),
+        (refuse, "it failed: IO_NOSPACE: no space"),
+        (leave, "it ended without a result (exit 0)"),
+        (die, "it ended without a result (exit -9)"),
+    ],
+)
+def test_why_there_is_no_value(work, said, capfd):
+    """In the words of what was raised; else by its exit code."""
+    assert side_by_side([Task(work, 30)], 1) == [Lost(said)]
     capfd.readouterr()
 
 

@@ -149,7 +149,7 @@ def _work(place: Place, gate: Gate, confinement: Confined | None) -> Callable[[]
 
 def _lost(gate: Gate, lost: Lost) -> Outcome:
     code = Code.GATE_TIMED_OUT if lost.timed_out else Code.GATE_FAILED
-    return Outcome(gate, RED, code, lost.reason)
+    return _red(Outcome(gate, RED), code, lost.reason)
 
 
 def run_gate(place: Place, gate: Gate, confinement: Confined | None) -> Outcome:
@@ -242,12 +242,16 @@ def _skipped(place: Place, outcome: Outcome, left: Left) -> Outcome:
         return _red(outcome, Code.GATE_SKIPPED, said)
     shown = f"{when.env} is {value!r}" if value else f"{when.env} is not set"
     reason = f"{shown}: {left.said}" if left.said else shown
-    return replace(outcome, verdict=SKIPPED, reason=escape(reason)[:1000])
+    return replace(outcome, verdict=SKIPPED, reason=_line(reason))
 
 
 def _red(outcome: Outcome, code: Code, reason: str) -> Outcome:
-    line = " ".join(escape(reason).split())[:1000]
-    return replace(outcome, verdict=RED, code=code, reason=line)
+    return replace(outcome, verdict=RED, code=code, reason=_line(reason))
+
+
+def _line(reason: str) -> str:
+    """Return what a command said as one line, without anything that a terminal obeys."""
+    return " ".join(escape(reason).split())[:1000]
 
 
 def _spelled(plain: Any) -> Any:
