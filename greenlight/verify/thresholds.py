@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 
 from greenlight.codes import Code
@@ -164,7 +164,10 @@ def _kind(value: object) -> str:
 def _number(text: str) -> Decimal:
     if len(text) > _MAX_DIGITS:
         raise ValueError(f"a number of {len(text)} characters")
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:  # an exponent beyond all bounds
+        raise ValueError(f"the number {text[:40]}") from error
     if abs(number.adjusted()) > _MAX_DIGITS:
         raise ValueError(f"the number {text[:40]}")
     return number

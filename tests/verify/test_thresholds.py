@@ -76,6 +76,7 @@ def test_signed():
         b"hello", b"{", b'{"m": 1} x', b'{"m": NaN}', b'{"m": Infinity}', b'{"m": 1e99999}',
         b'{"m": 1, "m": 2}', b"\xff{}", b"\xef\xbb\xbf{}", b"[" * 100_000, b'{"m": 1e-99999}',
         b'{"m": 0%s}' % (b"1" * 10), b"{'m': 1}", b'{"m": %s}' % (b"9" * 5000),
+        b'{"m": 1e99999999999999999999}', b'{"m": -1E+99999999999999999999}',
     ],
 )  # fmt: skip
 def test_garbage(data):
