@@ -10,17 +10,7 @@ from greenlight.primitives.text import escape
 
 
 def read_bounded(path: Path, most: int, code: Code = Code.MALFORMED) -> bytes:
-    """Return the bytes of a file that has to be there.
-
-    Args:
-        path: The file.
-        most: The most bytes it may have.
-        code: What it is to be larger.
-
-    Raises:
-        StoreError: FILE_UNREADABLE.
-        MalformedError: ``code``.
-    """
+    """Do as ``read_if_there`` does, of a file that has to be there: else FILE_UNREADABLE."""
     data = read_if_there(path, most, code)
     if data is None:
         raise StoreError(
